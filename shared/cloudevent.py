@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from shared.bus.port import MAX_VALUE_BYTES, Delivered, Outgoing, RecordTooLarge
 
@@ -115,7 +115,7 @@ def from_delivered(delivered: Delivered) -> Event:
     try:
         headers = {name: raw.decode() for name, raw in delivered.headers}
         attributes = {name[3:]: text for name, text in headers.items() if name.startswith("ce_")}
-        data = json.loads(delivered.value) if delivered.value else {}
+        data: Any = json.loads(delivered.value) if delivered.value else {}
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise MalformedEvent(f"not readable: {error}") from error
     return _build(attributes, data)
@@ -150,7 +150,7 @@ def _build(attributes: Mapping[str, str], data: Any) -> Event:
         subject=attributes["subject"],
         sequence=sequence,
         time=instant,
-        data=data,  # pyright: ignore[reportUnknownArgumentType]
+        data=cast(dict[str, Any], data),
         dataschema=attributes.get("dataschema"),
         **{name: attributes.get(name) for name in _EXTENSIONS},
     )

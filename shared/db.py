@@ -1,0 +1,148 @@
+"""The database: SQLite or PostgreSQL behind one small object, one commit at the edge.
+
+`async with db.write() as session` is one transaction: it commits when the block ends and rolls back when it raises.
+On SQLite every write transaction is BEGIN IMMEDIATE on a single connection (a deferred BEGIN fails with "locked" when it
+upgrades, whatever the busy timeout; one write connection is twice as fast as five that queue on the file lock). On
+PostgreSQL it is READ COMMITTED: the lane (services/activities) depends on reading every row at its current version.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Integer, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.types import TypeDecorator
+
+from shared.sqlite import install as install_sqlite
+
+AutoInt = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit autoincrement key; SQLite only autoincrements INTEGER."""
+
+Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant in UTC on both databases (SQLite keeps no time zone, so it is put back on reading)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the database")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """One service's own database.
+
+    url: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://...`. Statement parameters never reach error texts or logs
+    (`hide_parameters`), because they hold names and addresses.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite:
+            install_sqlite()
+            self._write = _sqlite_engine(url, 1, "BEGIN IMMEDIATE")
+            self._read = _sqlite_engine(url, 4, "BEGIN")
+        else:
+            self._write = self._read = create_async_engine(
+                url,
+                pool_size=pool_size,
+                max_overflow=0,
+                pool_pre_ping=True,
+                hide_parameters=True,
+                isolation_level="READ COMMITTED",
+                connect_args={"timeout": 10, "server_settings": {"jit": "off"}},
+            )
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """For migrations and tests; everything else takes `read` or `write`."""
+        return self._write
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        async with AsyncSession(self._write, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        async with AsyncSession(self._read, expire_on_commit=False) as session:
+            yield session
+
+    async def ping(self) -> None:
+        async with self.read() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def dispose(self) -> None:
+        await self._write.dispose()
+        await self._read.dispose()
+
+
+def _sqlite_engine(url: str, size: int, begin: str) -> AsyncEngine:
+    engine = create_async_engine(
+        url, poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0, pool_timeout=60, hide_parameters=True
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.isolation_level = None  # the driver must not begin transactions behind our back
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=10000",
+            "foreign_keys=ON",
+            "temp_store=MEMORY",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def insert(session: AsyncSession, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """INSERT with `on_conflict_do_*`, which both databases have and SQLAlchemy's common INSERT has not."""
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+async def affected(session: AsyncSession, statement: Any) -> int:
+    """Run a statement and say how many rows it touched."""
+    result: Any = await session.execute(statement)
+    return int(result.rowcount)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the database, not the statement, is the trouble: trying again later can help."""
+    if isinstance(error, (ConnectionError, OSError, TimeoutError, PoolTimeout, InterfaceError)):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    cause = str(error.orig).lower()
+    if isinstance(error, OperationalError) and "sqlite" in type(error.orig).__module__:
+        return any(word in cause for word in ("locked", "busy", "disk"))
+    code = str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or "")
+    # 08 connection, 40 rollback (deadlock, serialisation), 53 resources, 57P operator (shutdown, cannot connect now)
+    return code.startswith(("08", "40", "53", "57P"))

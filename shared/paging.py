@@ -1,0 +1,59 @@
+"""Cursor pages: `?limit=50&cursor=...`, a `Link: rel="next"` header, and `next_cursor` in the body. No offsets.
+
+A cursor is only a position in the page's order (base64url of JSON); what it may show is decided anew at each read.
+"""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.problem import FieldError, Problem
+
+DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What was asked for: at most `limit` entries after the position `after` (the last entry's sort key)."""
+
+    limit: int = DEFAULT_LIMIT
+    after: tuple[Any, ...] | None = None
+
+
+def encode_cursor(position: tuple[Any, ...]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(position, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, *, length: int) -> tuple[Any, ...]:
+    """Raises a 400 problem for anything that is not a cursor of ours with `length` scalar parts."""
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        parsed: Any = json.loads(raw)
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise _bad_cursor() from error
+    if not isinstance(parsed, list):
+        raise _bad_cursor()
+    parts = cast(list[Any], parsed)
+    if len(parts) != length or not all(isinstance(part, str | int) or part is None for part in parts):
+        raise _bad_cursor()
+    return tuple(parts)
+
+
+def _bad_cursor() -> Problem:
+    return Problem(
+        "malformed",
+        "?cursor: not a cursor of this list",
+        [FieldError("?cursor", "malformed", "not a cursor of this list")],
+    )
+
+
+def link_next(request: Request, response: Response, next_cursor: str | None) -> None:
+    """Set `Link: <...>; rel="next"` with every other parameter kept."""
+    if next_cursor:
+        url = request.url.include_query_params(cursor=next_cursor)
+        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'

@@ -1,0 +1,201 @@
+"""Who may see what: TLP 2.0, decided at send time, on every channel, by the functions of this file alone.
+
+| label        | sees it                                                                                    |
+|--------------|--------------------------------------------------------------------------------------------|
+| CLEAR        | everybody, without signing in                                                              |
+| GREEN        | every signed-in partner                                                                    |
+| AMBER        | owner, partners named on the plan, coordinators in scope                                   |
+| AMBER+STRICT | owner and coordinators in scope                                                            |
+| RED          | the named people only (a coordinator too must be named); never a bulk stream or an export  |
+
+Source: FIRST, Traffic Light Protocol 2.0; DESIGN section 7. Pure: no database, no clock. Matching sees everything;
+people see what these functions say.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from shared.places import countries_of_region
+
+CLEAR, GREEN, AMBER, AMBER_STRICT, RED = "CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"
+LABELS = (CLEAR, GREEN, AMBER, AMBER_STRICT, RED)
+WORLD = "001"
+
+
+class Outcome(StrEnum):
+    """full: everything; blind: that something is there, and whom to call; nothing: as if it did not exist."""
+
+    FULL = "full"
+    BLIND = "blind"
+    NOTHING = "nothing"
+
+
+class Contact(StrEnum):
+    """Whom a blind alert names."""
+
+    FOCAL_POINT = "focal_point"
+    COORDINATOR = "coordinator"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a coordinator looks after. Regions are M49 codes (`001` is the world); no themes means all themes."""
+
+    countries: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
+    themes: frozenset[str] = frozenset()
+
+    def covers(self, countries: frozenset[str], themes: frozenset[str]) -> bool:
+        """Whether any of the countries is looked after. A plan without a country belongs to the world's coordinators."""
+        if self.themes and not self.themes & themes:
+            return False
+        if WORLD in self.regions or self.countries & countries:
+            return True
+        return any(countries_of_region(region) & countries for region in self.regions)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `person` is None for the public; `grants` are what the key or token and the roles both allow.
+
+    roles: administrator, coordinator, focal_point, reader, donor, service. Administrators run the installation: the
+    role alone shows them no plan.
+    """
+
+    person: str | None = None
+    partners: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    grants: frozenset[str] = frozenset()
+    scope: Scope = field(default_factory=Scope)
+
+    @property
+    def signed_in(self) -> bool:
+        return self.person is not None
+
+    @property
+    def id(self) -> str:
+        """A stable name for cursors, idempotency keys and the audit."""
+        return self.person or "public"
+
+
+PUBLIC = Principal()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What must be known of a plan to decide who sees it. Always the plan's present facts, never those of an old event.
+
+    named_partners  partners and funders named on the plan; named_people: the people a RED plan is for (its poster is one)
+    countries       venues and beneficiaries, regions resolved to countries
+    """
+
+    label: str
+    owner: str
+    poster: str | None = None
+    named_partners: frozenset[str] = frozenset()
+    named_people: frozenset[str] = frozenset()
+    countries: frozenset[str] = frozenset()
+    themes: frozenset[str] = frozenset()
+    draft: bool = False
+
+
+def sight(principal: Principal, facts: Facts, *, matched: bool = False) -> Outcome:
+    """What this principal sees of a plan with these facts.
+
+    matched: a plan of the principal's own partner is known to match or overlap it; only then can the answer be BLIND.
+    """
+    if _sees(principal, facts):
+        return Outcome.FULL
+    if matched and not facts.draft and facts.label in (AMBER, AMBER_STRICT):
+        return Outcome.BLIND
+    return Outcome.NOTHING
+
+
+def in_bulk(principal: Principal, facts: Facts) -> bool:
+    """Whether the plan may go into a stream, a feed or an export for this principal. RED never does."""
+    return facts.label != RED and sight(principal, facts) is Outcome.FULL
+
+
+def contact(facts: Facts) -> Contact:
+    """Whom somebody with a blind alert is told to call: never more than the label's owner accepted."""
+    return Contact.FOCAL_POINT if facts.label == AMBER else Contact.COORDINATOR
+
+
+def _sees(principal: Principal, facts: Facts) -> bool:
+    owner = facts.owner in principal.partners
+    poster = principal.signed_in and principal.person == facts.poster
+    if facts.draft:
+        return (owner or poster) and (facts.label != RED or _named(principal, facts))
+    if facts.label == CLEAR:
+        return True
+    if facts.label == GREEN:
+        return bool(principal.partners) or _coordinates(principal, facts)
+    if facts.label == AMBER:
+        return owner or bool(principal.partners & facts.named_partners) or _coordinates(principal, facts)
+    if facts.label == AMBER_STRICT:
+        return owner or _coordinates(principal, facts)
+    return _named(principal, facts)
+
+
+def _named(principal: Principal, facts: Facts) -> bool:
+    return principal.person is not None and principal.person in facts.named_people
+
+
+def _coordinates(principal: Principal, facts: Facts) -> bool:
+    return "coordinator" in principal.roles and principal.scope.covers(facts.countries, facts.themes)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSight:
+    """What a principal sees of an alert: the outcome per side (plan id), and whether it is shown at all.
+
+    blind: shown only as "something overlaps your plan" with contacts; explained: the explanation may be shown, because
+    every side is in full sight.
+    """
+
+    sides: Mapping[str, Outcome]
+    shown: bool
+    blind: bool
+    explained: bool
+    contacts: frozenset[Contact] = frozenset()
+
+    def full(self) -> frozenset[str]:
+        return frozenset(side for side, outcome in self.sides.items() if outcome is Outcome.FULL)
+
+
+def sight_of_alert(principal: Principal, sides: Mapping[str, Facts], *, bulk: bool = False) -> AlertSight:
+    """What is seen of an alert between these plans.
+
+    Shown in full sight of two sides or more; or blind, where one's own plan meets one that may not be seen. A RED side
+    makes no alert and no count for anybody who is not named (with bulk=True: for nobody, see `in_bulk`).
+    """
+    own = any(facts.owner in principal.partners and _sees(principal, facts) for facts in sides.values())
+    outcomes = {
+        plan: Outcome.NOTHING if bulk and facts.label == RED else sight(principal, facts, matched=own)
+        for plan, facts in sides.items()
+    }
+    full = sum(outcome is Outcome.FULL for outcome in outcomes.values())
+    hidden = [plan for plan, outcome in outcomes.items() if outcome is Outcome.BLIND]
+    blind = own and full < 2 and bool(hidden)
+    return AlertSight(
+        sides=outcomes,
+        shown=full >= 2 or blind,
+        blind=blind,
+        explained=full == len(outcomes) and full >= 2,
+        contacts=frozenset(contact(sides[plan]) for plan in hidden),
+    )
+
+
+def facts_to_json(facts: Facts) -> dict[str, object]:
+    """For read models; sorted, so that equal facts are equal texts."""
+    return {
+        "label": facts.label,
+        "owner": facts.owner,
+        "poster": facts.poster,
+        "named_partners": sorted(facts.named_partners),
+        "named_people": sorted(facts.named_people),
+        "countries": sorted(facts.countries),
+        "themes": sorted(facts.themes),
+        "draft": facts.draft,
+    }
