@@ -6,7 +6,7 @@ upgrades, whatever the busy timeout; one write connection is twice as fast as fi
 PostgreSQL it is READ COMMITTED: the lane (services/activities) depends on reading every row at its current version.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -75,12 +75,12 @@ class Database:
         return self._write
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self) -> AsyncGenerator[AsyncSession]:
         async with AsyncSession(self._write, expire_on_commit=False) as session, session.begin():
             yield session
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
+    async def read(self) -> AsyncGenerator[AsyncSession]:
         async with AsyncSession(self._read, expire_on_commit=False) as session:
             yield session
 

@@ -98,7 +98,10 @@ class Leases:
             await session.execute(self._select(role).with_for_update())
 
     async def lead(self, role: str, work: Callable[[Term], Awaitable[None]], stop: asyncio.Event) -> None:
-        """Stand for the office until `stop`; do `work` whenever elected, and end it when the term is lost."""
+        """Stand for the office until `stop`; do `work` whenever elected, and end it when the term is lost.
+
+        What `work` raises (but for LeaseLost) comes out here, once the office is free for somebody else.
+        """
         while not stop.is_set():
             try:
                 term = await self.acquire(role)
@@ -125,14 +128,13 @@ class Leases:
         finally:
             for task in (working, renewing, stopping):
                 task.cancel()
-            results = await asyncio.gather(working, renewing, stopping, return_exceptions=True)
-            for error in results[:2]:
-                if isinstance(error, Exception) and not isinstance(error, LeaseLost):
-                    log.error("lease.work_failed", role=term.role, error=type(error).__name__, exc_info=error)
+            outcome, *_ = await asyncio.gather(working, renewing, stopping, return_exceptions=True)
             try:
                 await self.release(term)
             except Exception as error:
                 log.warning("lease.not_released", role=term.role, error=type(error).__name__)
+        if isinstance(outcome, Exception) and not isinstance(outcome, LeaseLost):
+            raise outcome
         if not stop.is_set():
             await wait(stop, 0.2)
 

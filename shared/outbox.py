@@ -28,7 +28,7 @@ async def store(session: AsyncSession, outbox: Table, topic: str, events: Sequen
     if not events:
         return
     traceparent = current_traceparent()
-    rows = []
+    rows: list[dict[str, object]] = []
     for event in events:
         outgoing = to_outgoing(topic, event if event.traceparent else event.traced(traceparent))
         rows.append(

@@ -3,7 +3,7 @@
 Spans carry ids, types and counts; never titles, names or addresses. Nothing is exported unless an endpoint is set.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from opentelemetry import context, trace
@@ -46,7 +46,7 @@ def span(
     traceparent: str | None = None,
     kind: SpanKind = SpanKind.INTERNAL,
     attributes: dict[str, str | int] | None = None,
-) -> Iterator[Span]:
+) -> Generator[Span]:
     """A span; below the remote parent `traceparent` where one is given, else below the present one.
 
     The exception's class is kept as the span's status, its text is not: texts quote what people typed.

@@ -63,7 +63,7 @@ class Subscription:
 
     consumer  its name, which is also its group: `activities.matching`
     handlers  event name (`plan.posted`) -> handler; events without one are counted and ignored
-    before    runs first in each transaction (the lane locks its row here)
+    before    runs first in each transaction (how a retried dead letter enters the lane; its leader sets `fence`)
     """
 
     consumer: str
@@ -106,6 +106,7 @@ class Dispatcher:
         self._bus, self._db, self._kernel, self._clock = bus, db, kernel, clock
         self._policy = policy or RetryPolicy()
         self._after_commit = after_commit
+        self.fence: Before | None = None  # set by whoever leads the lane; without it, `subscription.before` runs
         self._in_hand = asyncio.Lock()
         self._next: dict[TopicPartition, int] = {}
         self._recent: deque[bool] = deque(maxlen=self._policy.window)
@@ -153,8 +154,8 @@ class Dispatcher:
             structlog.contextvars.bind_contextvars(event_id=event.id, consumer=name)
             try:
                 async with self._db.write() as session:
-                    if self.subscription.before:
-                        await self.subscription.before(session)
+                    if before := self.fence or self.subscription.before:
+                        await before(session)
                     fresh = await admit(session, self._kernel, name, event, self._clock)
                     if fresh:
                         await handler(event, session)

@@ -1,0 +1,86 @@
+"""Schema migrations, one history per service: expand in release n, contract in n+1.
+
+Embedded, a service migrates itself at start. Distributed it never does: `convene migrate SERVICE` runs before the new
+replicas, a service refuses a schema older than its own and accepts a newer one (the one before a roll-back).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from alembic import command, context
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData
+
+from shared.db import Database
+
+log = structlog.get_logger(__name__)
+VERSION_TABLE = "schema_version"
+
+
+class SchemaTooOld(Exception):
+    """The database lacks migrations that this release needs: run `convene migrate SERVICE` first."""
+
+
+def config_for(package_file: str) -> Config:
+    """The migrations beside a service's module, e.g. `config_for(__file__)` in its `app.py`."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(package_file).parent / "migrations"))
+    return config
+
+
+async def upgrade(db: Database, config: Config, revision: str = "head") -> None:
+    await _run(db, config, lambda: command.upgrade(config, revision))
+
+
+async def downgrade(db: Database, config: Config, revision: str) -> None:
+    await _run(db, config, lambda: command.downgrade(config, revision))
+
+
+async def differences(db: Database, config: Config) -> None:
+    """Raises alembic's error when the tables of `orm.py` and the migrations have drifted apart."""
+    await _run(db, config, lambda: command.check(config))
+
+
+async def _run(db: Database, config: Config, action: Callable[[], object]) -> None:
+    async with db.engine.begin() as connection:
+
+        def work(sync: Connection) -> None:
+            config.attributes["connection"] = sync
+            action()
+
+        await connection.run_sync(work)
+
+
+async def require_current(db: Database, config: Config) -> None:
+    """Raises SchemaTooOld; a revision that this release does not know is a newer one, and accepted."""
+    script = ScriptDirectory.from_config(config)
+    async with db.engine.connect() as connection:
+        current = await connection.run_sync(
+            lambda sync: MigrationContext.configure(sync, opts={"version_table": VERSION_TABLE}).get_current_revision()
+        )
+    head = script.get_current_head()
+    known = {revision.revision for revision in script.walk_revisions()}
+    if current == head:
+        return
+    if current is None or current in known:
+        raise SchemaTooOld(f"schema is at {current or 'nothing'}, this release needs {head}")
+    log.warning("schema.newer", current=current, ours=head)
+
+
+def run_environment(metadata: MetaData) -> None:
+    """The whole body of a service's `migrations/env.py`."""
+    connection: Connection | None = context.config.attributes.get("connection")
+    if connection is None:
+        raise RuntimeError("migrations run through `convene migrate SERVICE`")
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        version_table=VERSION_TABLE,
+        render_as_batch=connection.dialect.name == "sqlite",
+        compare_type=False,
+    )
+    with context.begin_transaction():
+        context.run_migrations()

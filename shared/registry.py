@@ -1,0 +1,154 @@
+"""Read models of `partners.v1`: who is known, with which keys. Every service keeps its own copy, in its own database.
+
+The models below are tolerant: they name what is used and ignore the rest, so that partners may add fields at any time.
+`tests/contract` holds them against the schemas that partners publishes.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Table, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.cloudevent import Event
+from shared.db import insert
+from shared.kernel import RegistryTables
+from shared.visibility import Principal, Scope
+
+TOPIC = "partners.v1"
+
+GRANTS: Mapping[str, frozenset[str]] = {
+    "administrator": frozenset({"read", "admin"}),
+    "coordinator": frozenset({"read", "post", "decide"}),
+    "focal_point": frozenset({"read", "post"}),
+    "reader": frozenset({"read"}),
+    "donor": frozenset({"read"}),
+    "service": frozenset({"read"}),
+}
+"""What a role may do at all; a key or token can only narrow it."""
+
+
+class _Tolerant(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class KnownPartner(_Tolerant):
+    id: str
+    slug: str
+    name: str
+    acronym: str | None = None
+    status: str
+    programmes: list[dict[str, Any]] = []
+    aliases: list[dict[str, Any]] = []
+
+
+class KnownPerson(_Tolerant):
+    """A person is an opaque id here: names and addresses stay in partners."""
+
+    id: str
+    partners: list[str]
+    roles: list[str]
+    scope: dict[str, list[str]] = {}
+    active: bool
+    not_before: datetime | None = None
+
+
+class KnownApiKey(_Tolerant):
+    id: str
+    hash: str
+    person: str
+    scopes: list[str]
+    expires_at: datetime | None = None
+    revoked: bool = False
+
+
+class KnownSigningKey(_Tolerant):
+    id: str
+    jwk: dict[str, Any]
+    not_before: datetime
+    not_after: datetime | None = None
+
+
+_MODELS: Mapping[str, tuple[str, type[_Tolerant]]] = {
+    "organisation.registered": ("partner", KnownPartner),
+    "organisation.amended": ("partner", KnownPartner),
+    "person.added": ("person", KnownPerson),
+    "person.amended": ("person", KnownPerson),
+    "api_key.issued": ("api_key", KnownApiKey),
+    "api_key.revoked": ("api_key", KnownApiKey),
+    "signing_key.published": ("signing_key", KnownSigningKey),
+    "signing_key.retired": ("signing_key", KnownSigningKey),
+}
+
+CONSUMED = tuple(_MODELS)
+"""The event names that the read models need, for a service's table of subscriptions."""
+
+
+async def project(session: AsyncSession, tables: RegistryTables, event: Event) -> None:
+    """Bring the event's full state into its read model; older state than the one held changes nothing."""
+    name, model = _MODELS[event.name]
+    table: Table = getattr(tables, name)
+    values = model.model_validate(event.data).model_dump() | {"version": event.sequence}
+    statement = insert(session, table).values(values)
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["id"],
+            set_={column: statement.excluded[column] for column in values if column != "id"},
+            where=table.c.version < statement.excluded.version,
+        )
+    )
+
+
+async def principal_of_key(
+    session: AsyncSession, tables: RegistryTables, key_hash: str, now: datetime
+) -> Principal | None:
+    """Who holds the API key with this hash, or None for an unknown, revoked, expired or orphaned one."""
+    key, person = tables.api_key.c, tables.person.c
+    found = await session.execute(
+        select(key.scopes, key.expires_at, key.revoked, tables.person)
+        .join(tables.person, person.id == key.person)
+        .where(key.hash == key_hash)
+    )
+    row = found.first()
+    if row is None or row.revoked or (row.expires_at and row.expires_at <= now):
+        return None
+    return _principal(row, frozenset(row.scopes))
+
+
+async def principal_of_person(
+    session: AsyncSession, tables: RegistryTables, person: str, grants: frozenset[str], issued_at: datetime
+) -> Principal | None:
+    """Who a token speaks for: the token proves who, this read model says what now, the stricter wins."""
+    found = await session.execute(select(tables.person).where(tables.person.c.id == person))
+    row = found.first()
+    if row is None or (row.not_before and issued_at < row.not_before):
+        return None
+    return _principal(row, grants)
+
+
+async def signing_key(session: AsyncSession, tables: RegistryTables, kid: str, now: datetime) -> dict[str, Any] | None:
+    found = await session.execute(select(tables.signing_key).where(tables.signing_key.c.id == kid))
+    row = found.first()
+    if row is None or row.not_before > now or (row.not_after and row.not_after <= now):
+        return None
+    return row.jwk
+
+
+def _principal(row: Any, grants: frozenset[str]) -> Principal | None:
+    if not row.active:
+        return None
+    roles = frozenset(row.roles)
+    allowed = frozenset[str]().union(*(GRANTS.get(role, frozenset[str]()) for role in roles))
+    return Principal(
+        person=row.id,
+        partners=frozenset(row.partners),
+        roles=roles,
+        grants=allowed & grants if grants else allowed,
+        scope=Scope(
+            countries=frozenset(row.scope.get("countries", ())),
+            regions=frozenset(row.scope.get("regions", ())),
+            themes=frozenset(row.scope.get("themes", ())),
+        ),
+    )

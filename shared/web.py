@@ -1,0 +1,294 @@
+"""The HTTP edge that all services share: an application whose every error is a problem that names the field or limit.
+
+Strict on purpose: bodies are bounded before they are parsed, JSON is read once and refuses what a database or another
+parser would choke on (NUL, lone surrogates, NaN, absurd depth), unknown query parameters are errors, not wishes ignored.
+"""
+
+import json
+import math
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+import structlog
+from fastapi import FastAPI, Request, params
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
+from opentelemetry.trace import SpanKind
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.db import is_transient
+from shared.problem import KINDS, MEDIA_TYPE, FieldError, Problem
+from shared.telemetry import current_trace_id, span
+
+log = structlog.get_logger(__name__)
+
+MAX_DEPTH = 32
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def make_app(title: str, description: str, lifespan: Lifespan, *, max_body_bytes: int) -> FastAPI:
+    """A service's application: problems, body limit, traces, strict JSON. Routers are the caller's."""
+    app = FastAPI(
+        title=title,
+        description=description,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,  # the stock pages load scripts from a CDN
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.router.route_class = StrictRoute
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_crash)
+    app.add_middleware(TraceRequests)
+    app.add_middleware(LimitBody, limit=max_body_bytes)
+    return app
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    return JSONResponse(
+        problem.as_json(current_trace_id()),
+        status_code=problem.status,
+        headers=dict(problem.headers),
+        media_type=MEDIA_TYPE,
+    )
+
+
+async def _on_problem(_: Request, error: Exception) -> Response:
+    return problem_response(cast(Problem, error))
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    errors = [_field_error(item) for item in cast(RequestValidationError, error).errors()]
+    query_only = all(each.pointer.startswith("?") for each in errors)
+    kind = "malformed" if query_only or any(each.code == "json_invalid" for each in errors) else "invalid"
+    detail = "; ".join(f"{each.pointer}: {each.detail}" for each in errors[:3])
+    return problem_response(Problem(kind, detail, errors[:100]))
+
+
+def _field_error(item: Mapping[str, Any]) -> FieldError:
+    """Pydantic's location as a pointer. The input itself is never repeated."""
+    location = cast(Sequence[Any], item.get("loc", ()))
+    where, rest = (str(location[0]), location[1:]) if location else ("body", ())
+    if where == "body":
+        pointer = "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in rest)
+    elif where == "query":
+        pointer = "?" + ".".join(str(part) for part in rest)
+    else:
+        pointer = where + ":" + ".".join(str(part) for part in rest)
+    return FieldError(pointer or "#", str(item.get("type", "invalid")), str(item.get("msg", "not valid")))
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    status = cast(HTTPException, error).status_code
+    kind = next(
+        (kind for kind, (code, _) in KINDS.items() if code == status), "internal" if status >= 500 else "malformed"
+    )
+    headers = cast(HTTPException, error).headers or {}
+    return problem_response(Problem(kind, KINDS[kind][1] + ".", headers=headers))
+
+
+async def _on_crash(request: Request, error: Exception) -> Response:
+    if is_transient(error):
+        log.warning("request.unavailable", path=request.url.path, error=type(error).__name__)
+        return problem_response(
+            Problem("unavailable", "The database is not reachable now; try again.", headers={"Retry-After": "2"})
+        )
+    log.error("request.crashed", path=request.url.path, error=type(error).__name__, exc_info=error)
+    return problem_response(Problem("internal", "This is our fault; it has been logged under the trace id."))
+
+
+class StrictRoute(APIRoute):
+    """A route that reads JSON strictly and refuses unknown query parameters."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        known = {field.alias for field in get_flat_params(self.dependant) if isinstance(field.field_info, params.Query)}
+        takes_body = self.body_field is not None
+
+        async def strict(request: Request) -> Response:
+            _check_query(request, known)
+            if takes_body:
+                raw = await request.body()
+                _check_media_type(request, raw)
+                # FastAPI would turn any error of `json()` into a bare 400, so the parsed body is laid ready here
+                request._json = read_json(raw) if raw else None  # pyright: ignore[reportPrivateUsage]
+            return await handle(request)
+
+        return strict
+
+
+def _check_media_type(request: Request, raw: bytes) -> None:
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if raw and not (
+        media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json"))
+    ):
+        detail = "send application/json (or application/merge-patch+json for a PATCH)"
+        raise Problem(
+            "unsupported-media-type", f"Content-Type: {detail}", [FieldError("Content-Type", "unsupported", detail)]
+        )
+
+
+def _check_query(request: Request, known: set[str]) -> None:
+    raw = request.scope.get("query_string", b"").decode("latin-1")
+    names = [name for name, _ in parse_qsl(raw, keep_blank_values=True, max_num_fields=100)] if raw else []
+    wrong = sorted({name for name in names if name not in known})
+    if wrong:
+        shown = ", ".join(sorted(known)) or "none"
+        raise Problem(
+            "unknown-parameter",
+            f"?{wrong[0][:60]}: no such parameter here; known: {shown}",
+            [FieldError(f"?{name[:60]}", "unknown", f"known parameters: {shown}") for name in wrong[:20]],
+        )
+    for name, value in request.query_params.multi_items():
+        if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+            raise Problem(
+                "malformed",
+                f"?{name}: holds a character that cannot be stored",
+                [FieldError(f"?{name}", "character", "NUL or lone surrogate")],
+            )
+
+
+def read_json(raw: bytes) -> Any:
+    """Parse strictly. Raises RequestValidationError-shaped errors that point at the place."""
+    try:
+        parsed = json.loads(raw, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates)
+    except UnicodeDecodeError as error:
+        raise _json_error((), f"not UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise _json_error((), f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    except _Refused as error:
+        raise _json_error((), str(error)) from error
+    except (RecursionError, ValueError) as error:
+        raise _json_error((), "nested too deeply, or a number too long") from error
+    _check_value(parsed, ())
+    return parsed
+
+
+class _Refused(Exception):
+    pass
+
+
+def _refuse_constant(name: str) -> Any:
+    raise _Refused(f"{name} is not JSON")
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Refused(f"the name {twice[:60]!r} stands twice in one object")
+    return found
+
+
+def _check_value(value: Any, path: tuple[str | int, ...]) -> None:
+    if len(path) > MAX_DEPTH:
+        raise _json_error(path, f"nested deeper than {MAX_DEPTH}")
+    if isinstance(value, str):
+        _check_text(value, path)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise _json_error(path, "not a finite number")
+    elif isinstance(value, int) and abs(value) >= 1 << 63:
+        raise _json_error(path, "a number beyond 64 bits")
+    elif isinstance(value, dict):
+        for name, each in cast(dict[str, Any], value).items():
+            _check_text(name, path)
+            _check_value(each, (*path, name))
+    elif isinstance(value, list):
+        for index, each in enumerate(cast(list[Any], value)):
+            _check_value(each, (*path, index))
+
+
+def _check_text(text: str, path: tuple[str | int, ...]) -> None:
+    if "\x00" in text:
+        raise _json_error(path, "holds a NUL character", code="character")
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise _json_error(path, "holds a lone surrogate, which is not a character", code="character")
+
+
+def _json_error(path: tuple[str | int, ...], message: str, code: str = "json_invalid") -> RequestValidationError:
+    shown = tuple(
+        part.encode("utf-8", "replace").decode().replace("\x00", "?") if isinstance(part, str) else part
+        for part in path
+    )
+    return RequestValidationError([{"type": code, "loc": ("body", *shown), "msg": message, "input": None}])
+
+
+class LimitBody:
+    """413 before parsing: by Content-Length at once, else as soon as the stream passes the limit."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self._limit:
+            await self._refuse(scope, receive, send)
+            return
+        read, started = 0, False
+
+        async def limited() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._limit:
+                raise _TooLarge
+            return message
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, limited, watch)
+        except _TooLarge:
+            if not started:
+                await self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        detail = f"The body may have at most {self._limit} bytes."
+        problem = Problem(
+            "too-large", detail, [FieldError("#", "too_large", detail)], extra={"limit_bytes": self._limit}
+        )
+        response = problem_response(problem)
+        response.headers["Connection"] = "close"
+        await response(scope, receive, send)
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class TraceRequests:
+    """One server span a request, below the caller's `traceparent` if there is one; the route's pattern names it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        parent = dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1") or None
+        with span(f"HTTP {scope['method']}", traceparent=parent, kind=SpanKind.SERVER) as current:
+
+            async def named(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    route = getattr(scope.get("route"), "path", "")
+                    current.update_name(f"{scope['method']} {route}".strip())
+                    current.set_attribute("http.response.status_code", message["status"])
+                await send(message)
+
+            await self._app(scope, receive, named)
