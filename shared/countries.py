@@ -162,10 +162,10 @@ def _key(text: str) -> str:
     Only Latin text is transliterated. Transliteration drops vowels and tones, so two names in another script could
     fall together, or on a Latin name; they are compared as written (less points and variants of a letter)."""
     if not _is_latin(text):
-        normal = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS_ALIKE)
+        normal = unicodedata.normalize("NFKC", text).casefold().replace("ـ", "").translate(_LETTERS_ALIKE)
         return "".join(c for c in normal if c.isalnum())
     folded = _LEADING_ARTICLE.sub("", _TRAILING_ARTICLE.sub("", fold(text)))
-    words = re.findall(r"[a-z0-9']+|&", folded)
+    words: list[str] = re.findall(r"[a-z0-9']+|&", folded)
     return "".join(_ABBREVIATIONS.get(word, word) for word in words).replace("'", "")
 
 

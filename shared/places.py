@@ -179,10 +179,10 @@ def _split_part(part: str) -> Iterator[Place]:
     if country and len(cities) > 1 and all(country in known_countries_of_city(city) for city in cities):
         yield from (_city_in(city, country) for city in cities)
         return
-    if country:
-        found = [_one_place(part)]
-    else:
-        found = [_one_place(piece) for piece in _pieces(_AND, part)]
+    found = [_one_place(piece) for piece in _pieces(_AND, part)]
+    if country and not all(place.country for place in found):
+        yield _one_place(part)
+        return
     # "Nairobi and Mombasa Kenya"; but "Nairobi, Kenya and Kampala, Uganda" has a country each.
     last = found[-1].country
     for place in found:
