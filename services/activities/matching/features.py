@@ -1,0 +1,285 @@
+"""A plan's text as one packed row of integers: made once per version, stored beside the plan, compared for ever after.
+
+Names are hashed with a hash that is the same on every machine; codes are bits (see `codes`). Dates are whole intervals
+in days: "October 2017" is 1 to 31 October with precision month.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from services.activities.matching import codes, words
+from shared import places
+
+FORMAT = 1
+"""First byte of every packed row. A row of another format is refused, so the caller extracts the plan again."""
+
+ROW: np.dtype[Any] = np.dtype(
+    [
+        ("format", "u1"),
+        ("type", "u1"),
+        ("status", "u1"),
+        ("level", "u1"),
+        ("mode", "u1"),
+        ("precision", "u1"),
+        ("flags", "<u2"),
+        ("plan_version", "<u4"),
+        ("start", "<i4"),
+        ("end", "<i4"),
+        ("year", "<u2"),
+        ("edition", "<u2"),
+        ("phase", "<u2"),
+        ("module", "<u2"),
+        ("plan", "<u8"),
+        ("partner", "<u8"),
+        ("programme", "<u8"),
+        ("reference", "<u8"),
+        ("part_of", "<u8"),
+        ("follow_up_of", "<u8"),
+        ("series", "<u8"),
+        ("series_edition", "<u8"),
+        ("themes", "<u8"),
+        ("audiences", "<u8"),
+        ("venue_countries", "<u8", (codes.COUNTRY_WORDS,)),
+        ("beneficiaries", "<u8", (codes.COUNTRY_WORDS,)),
+        ("cities", "<u4", (6,)),
+        ("languages", "<u4", (4,)),
+        ("partners", "<u8", (12,)),
+        ("funders", "<u8", (8,)),
+        ("title", "<u4", (14,)),
+        ("summary", "<u4", (14,)),
+    ]
+)
+BENEFICIARY_FROM_VENUE = 1
+BENEFICIARY_FROM_REGION = 2
+CUT = 4
+"""Flag: the plan named more than a column holds (cities, partners, words)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanText:
+    """What a plan says, as plain values. Codes are vocabulary codes, countries alpha-3, regions UN M49.
+
+    `partner`, `partners`, `funders` are organisation ids; `part_of` and `follow_up_of` plan ids; `precision` one of
+    day, week, month, quarter, year; `terms` names and acronyms of organisations, to be dropped from the title.
+    """
+
+    plan_id: str
+    version: int
+    partner: str
+    programme: str | None = None
+    type: str
+    status: str
+    title: str
+    description: str = ""
+    start: date | None = None
+    end: date | None = None
+    precision: str | None = None
+    venues: tuple[tuple[str | None, str | None], ...] = ()
+    beneficiary_countries: tuple[str, ...] = ()
+    beneficiary_regions: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = ()
+    themes: tuple[str, ...] = ()
+    level: str | None = None
+    mode: str | None = None
+    partners: tuple[str, ...] = ()
+    funders: tuple[str, ...] = ()
+    reference: str | None = None
+    part_of: str | None = None
+    follow_up_of: str | None = None
+    series: str | None = None
+    edition: str | None = None
+    languages: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Features:
+    """One plan's packed row and its id. Equal when both are; `row` gives the columns by name."""
+
+    plan_id: str
+    packed: bytes
+
+    @property
+    def row(self) -> Any:
+        """The columns of `ROW`, read-only."""
+        return np.frombuffer(self.packed, ROW)[0]
+
+    @property
+    def version(self) -> int:
+        return int(self.row["plan_version"])
+
+    @property
+    def partner(self) -> int:
+        """Hash of the owner organisation's id."""
+        return int(self.row["partner"])
+
+    @property
+    def dates(self) -> tuple[date, date] | None:
+        """First and last possible day, or None without a date."""
+        row = self.row
+        return (date.fromordinal(int(row["start"])), date.fromordinal(int(row["end"]))) if row["start"] else None
+
+    @property
+    def precision(self) -> str | None:
+        return codes.PRECISIONS[int(self.row["precision"]) - 1] if self.row["precision"] else None
+
+    @property
+    def type(self) -> str:
+        return codes.TYPES[int(self.row["type"]) - 1]
+
+    @property
+    def status(self) -> str:
+        return codes.STATUSES[int(self.row["status"]) - 1]
+
+    @property
+    def matchable(self) -> bool:
+        """Drafts are nobody's business yet and a cancelled plan collides with nothing."""
+        return self.status not in codes.UNMATCHED_STATUSES
+
+    @property
+    def themes(self) -> tuple[str, ...]:
+        return codes.codes_of(int(self.row["themes"]), codes.THEMES)
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        return codes.codes_of(int(self.row["audiences"]), codes.AUDIENCES)
+
+    @property
+    def venue_countries(self) -> tuple[str, ...]:
+        return codes.countries_in(self.row["venue_countries"])
+
+    @property
+    def beneficiaries(self) -> tuple[str, ...]:
+        """Alpha-3 codes: named, from a region, or (nothing named) the venue's country."""
+        return codes.countries_in(self.row["beneficiaries"])
+
+
+def extract(plan: PlanText) -> Features:
+    """The packed row of a plan. Raises ValueError for a code outside its vocabulary or an end before its start."""
+    row = np.zeros(1, ROW)
+    row["format"] = FORMAT
+    row["type"] = codes.index_of(plan.type, codes.TYPES)
+    row["status"] = codes.index_of(plan.status, codes.STATUSES)
+    row["level"] = codes.index_of(plan.level, codes.LEVELS)
+    row["mode"] = codes.index_of(plan.mode, codes.MODES)
+    row["plan_version"] = plan.version
+    row["plan"] = codes.hash64(plan.plan_id)
+    row["partner"] = codes.hash64(plan.partner)
+    row["programme"] = _name(plan.programme)
+    row["reference"] = _name(plan.reference)
+    row["part_of"] = codes.hash64(plan.part_of) if plan.part_of else 0
+    row["follow_up_of"] = codes.hash64(plan.follow_up_of) if plan.follow_up_of else 0
+    row["series"] = _name(plan.series)
+    row["series_edition"] = _name(plan.edition)
+    row["themes"] = codes.bits_of(plan.themes, codes.THEMES)
+    _dates(row, plan)
+    _places(row, plan)
+    _title(row, plan)
+    _fill(row, "languages", (codes.hash32(language.casefold()) for language in plan.languages))
+    _fill(row, "partners", (codes.hash64(organisation) for organisation in plan.partners))
+    _fill(row, "funders", (codes.hash64(organisation) for organisation in plan.funders))
+    return Features(plan.plan_id, row.tobytes())
+
+
+def pack(features: Features) -> bytes:
+    """The bytes to store beside the plan: `ROW.itemsize` of them, format byte first."""
+    return features.packed
+
+
+def unpack(data: bytes, plan_id: str) -> Features:
+    """The inverse of `pack`. Raises ValueError for another format or the row of another plan: extract again."""
+    if len(data) != ROW.itemsize or data[0] != FORMAT:
+        raise ValueError(f"features of {plan_id}: not format {FORMAT}")
+    features = Features(plan_id, bytes(data))
+    if int(features.row["plan"]) != codes.hash64(plan_id):
+        raise ValueError(f"features of {plan_id}: the row of another plan")
+    return features
+
+
+def interval(start: date | None, end: date | None, precision: str | None) -> tuple[date, date] | None:
+    """First and last day that dates of this precision may mean; None without a date. ValueError: end before start."""
+    first, last = start or end, end or start
+    if first is None or last is None:
+        return None
+    if last < first:
+        raise ValueError("the end is before the start")
+    if precision == "week":
+        sunday = last.toordinal() + 6 - last.weekday()
+        return first - timedelta(days=first.weekday()), date.fromordinal(min(sunday, date.max.toordinal()))
+    months = {"month": 1, "quarter": 3, "year": 12}.get(precision or "day")
+    if months is None:
+        return first, last
+    month = (last.month - 1) // months * months + months
+    return (
+        date(first.year, (first.month - 1) // months * months + 1, 1),
+        date(last.year, month, monthrange(last.year, month)[1]),
+    )
+
+
+def _name(text: str | None) -> int:
+    found = " ".join(words.stems(text or ""))
+    return codes.hash64(found) if found else 0
+
+
+def _fill(row: Any, column: str, values: Iterable[int]) -> None:
+    """Distinct values in canonical order; what does not fit is cut, and the row says so."""
+    distinct = sorted(set(values))
+    room = row[column].shape[1]
+    if len(distinct) > room:
+        row["flags"] |= CUT
+    row[column][0, : min(len(distinct), room)] = distinct[:room]
+
+
+def _dates(row: Any, plan: PlanText) -> None:
+    span = interval(plan.start, plan.end, plan.precision)
+    if span:
+        row["start"], row["end"] = span[0].toordinal(), span[1].toordinal()
+        row["precision"] = codes.index_of(plan.precision or "day", codes.PRECISIONS)
+
+
+def _places(row: Any, plan: PlanText) -> None:
+    venues = {country for _, country in plan.venues if country}
+    row["venue_countries"][0] = codes.country_words(venues)
+    beneficiaries = set(plan.beneficiary_countries)
+    for region in plan.beneficiary_regions:
+        row["flags"] |= BENEFICIARY_FROM_REGION
+        if not places.is_region(region):
+            raise ValueError(f"unknown region {region!r}")
+        beneficiaries.update(places.countries_of_region(region))
+    if not beneficiaries:
+        # a session held in Australia for South-East Asia does not benefit Australia, but one for nobody in particular does
+        beneficiaries = venues
+        row["flags"] |= BENEFICIARY_FROM_VENUE
+    row["beneficiaries"][0] = codes.country_words(beneficiaries)
+    cities = (places.canonical_city(city) for city, _ in plan.venues if city)
+    _fill(row, "cities", (codes.hash32(city) for city in cities if city))
+
+
+def _title(row: Any, plan: PlanText) -> None:
+    cities = [city for city, _ in plan.venues if city]
+    cities += [places.canonical_city(city) for city in cities]
+    countries = {country for _, country in plan.venues if country} | set(plan.beneficiary_countries)
+    named = {country: places.country_name(country) for country in sorted(countries)}
+    parts = words.take_apart(plan.title, cities, named, plan.terms)
+    row["audiences"] = codes.bits_of(plan.audiences or parts.audiences, codes.AUDIENCES)
+    row["year"], row["edition"] = parts.year or 0, parts.edition or 0
+    row["phase"], row["module"] = parts.phase or 0, parts.module or 0
+    _fill_words(row, "title", parts.words)
+    _fill_words(row, "summary", set(words.own_words(plan.description)) - set(parts.words))
+
+
+def _fill_words(row: Any, column: str, found: Iterable[str]) -> None:
+    # the two lowest bits carry the tier, so that the rarity of a word travels with its hash; rare words are kept first
+    hashed = {(-words.tier(word), codes.hash32(word) & ~3 | words.tier(word)) for word in found}
+    room = row[column].shape[1]
+    if len(hashed) > room:
+        row["flags"] |= CUT
+    kept = sorted(value for _, value in sorted(hashed)[:room])
+    row[column][0, : len(kept)] = kept
