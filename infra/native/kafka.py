@@ -236,7 +236,8 @@ class KafkaCluster:
         command += ["-t", self._layout["cluster_id"], "-c", str(self._properties(broker))]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:
-            raise StartFailed(f"Kafka could not format broker {broker}: {(done.stdout + done.stderr).strip()[-800:]}")
+            told = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("\tat ")]
+            raise StartFailed(f"Kafka could not format broker {broker}: {' '.join(told)[-800:]}")
         (self.data / f"{broker}.formatted").touch()
 
     def _read_or_choose_layout(self) -> dict[str, Any]:

@@ -127,7 +127,8 @@ class GuardedProcess:
                 text = file.read().decode(errors="replace")
         except FileNotFoundError:
             return "(no output)"
-        return "\n".join(text.splitlines()[-lines:]) or "(no output)"
+        # Of a Java stack trace only the messages tell something.
+        return "\n".join([line for line in text.splitlines() if not line.startswith("\tat ")][-lines:]) or "(no output)"
 
     def _reap(self) -> None:
         if self._guard is not None:
