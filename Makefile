@@ -1,0 +1,52 @@
+# Works with python3 (>= 3.11) and make alone: everything else is fetched once, into .venv, and checked against hashes.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+DATA   ?= var
+
+.PHONY: install run test lint bench stack campaign lock contracts
+
+install: $(STAMP)
+
+$(STAMP): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Convene needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "== making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "== installing the locked dependencies (once; about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+run: install          ## the demo: April 2017, on SQLite, in one process
+	$(BIN)/convene up --demo --data $(DATA)/demo
+
+stack: install        ## the same on Apache Kafka and PostgreSQL, one process per service
+	$(BIN)/convene stack --demo --data $(DATA)/stack
+
+test: lint            ## everything that a change may break
+	$(BIN)/python -m pytest -m "not campaign"
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+campaign: install     ## three brokers, kills, a million rows: hours
+	$(BIN)/python -m pytest -m campaign --timeout 7200
+
+bench: install
+	$(BIN)/python -m bench
+
+contracts: install    ## write contracts/ anew from the code
+	$(BIN)/convene contracts write
+
+lock:                 ## resolve anew; run it when pyproject.toml changes
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m uv pip compile pyproject.toml $(LOCK_OPTIONS) -o requirements/run.lock
+	$(BIN)/python -m uv pip compile pyproject.toml --extra stack --extra dev $(LOCK_OPTIONS) -o requirements/dev.lock
+
+LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet \
+  --custom-compile-command "make lock"
