@@ -1,0 +1,201 @@
+"""The tables of this service. A plan's present version, its history, what matching reads, and what people decided."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Column, Date, Index, LargeBinary, MetaData, String, text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from shared.db import AutoInt, Json, UtcDateTime
+from shared.kernel import NAMING, Kernel, RegistryTables
+
+metadata = MetaData(naming_convention=NAMING)
+kernel = Kernel(metadata)
+known = RegistryTables(metadata)
+
+
+class Base(SQLModel, registry=registry(metadata=metadata)):
+    """One registry per service, so that autogenerate sees this service's tables only."""
+
+
+class PlanRow(Base, table=True):
+    """The present version. `facts` and `columns` are derived from `content`, stored for lists and events.
+
+    `features` is the packed row that matching compares (services/activities/matching), `cluster` the key of the group
+    that the plan fell into last, both kept by this service alone.
+    """
+
+    __tablename__ = "plan"
+
+    id: str = Field(sa_column=Column(String(64), primary_key=True))
+    version: int
+    owner: str = Field(sa_column=Column(String(64), nullable=False, index=True))
+    posted_by: str = Field(sa_column=Column(String(64), nullable=False))
+    claimed: bool
+    tlp: str = Field(sa_column=Column(String(20), nullable=False))
+    status: str = Field(sa_column=Column(String(20), nullable=False))
+    type: str = Field(sa_column=Column(String(40), nullable=False))
+    mode: str | None = Field(default=None, sa_column=Column(String(20)))
+    start: date | None = Field(default=None, sa_column=Column(Date, index=True))
+    end: date | None = Field(default=None, sa_column=Column(Date))
+    content: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+    activity: str = Field(sa_column=Column(String(64), nullable=False, index=True))
+    home: str = Field(sa_column=Column(String(64), nullable=False))
+    cluster: str = Field(sa_column=Column(String(64), nullable=False, index=True))
+    features: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    checked: str = Field(sa_column=Column(String(60), nullable=False))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    updated_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class PlanVersionRow(Base, table=True):
+    """Every version a plan ever had, with who made it and how."""
+
+    __tablename__ = "plan_version"
+
+    plan: str = Field(sa_column=Column(String(64), primary_key=True))
+    version: int = Field(sa_column=Column(AutoInt, primary_key=True, autoincrement=False))
+    action: str = Field(sa_column=Column(String(40), nullable=False))
+    actor: str = Field(sa_column=Column(String(64), nullable=False))
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    changed: list[str] = Field(sa_column=Column(Json, nullable=False))
+    content: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+
+
+class PlanTagRow(Base, table=True):
+    """What lists filter by: (kind, value) of country, theme, audience, partner; `named` narrows who may see it."""
+
+    __tablename__ = "plan_tag"
+
+    kind: str = Field(sa_column=Column(String(10), primary_key=True))
+    value: str = Field(sa_column=Column(String(64), primary_key=True))
+    plan: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
+
+
+class PlanCountryRow(Base, table=True):
+    """Candidates by country and day (matching/candidates.py)."""
+
+    __tablename__ = "plan_country"
+
+    country: str = Field(sa_column=Column(String(3), primary_key=True))
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    plan: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
+
+
+class PlanThemeRow(Base, table=True):
+    __tablename__ = "plan_theme"
+
+    country: str = Field(sa_column=Column(String(3), primary_key=True))
+    theme: str = Field(sa_column=Column(String(40), primary_key=True))
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    plan: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
+
+
+class PlanWordRow(Base, table=True):
+    __tablename__ = "plan_word"
+
+    word: int = Field(sa_column=Column(AutoInt, primary_key=True, autoincrement=False))
+    month: int = Field(sa_column=Column(AutoInt, primary_key=True, autoincrement=False))
+    plan: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
+
+
+class MatchRow(Base, table=True):
+    """A pair that may be the same activity, `a` < `b`, with its explanation."""
+
+    __tablename__ = "match"
+
+    a: str = Field(sa_column=Column(String(64), primary_key=True))
+    b: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
+    score: int
+    band: str = Field(sa_column=Column(String(20), nullable=False))
+    in_house: bool
+    document: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+
+
+class AlertRow(Base, table=True):
+    """An alert. `groups` are the activities it is between; `texts` what only full sight of all sides may read."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        Index(
+            "ix_alert_due",
+            "due_at",
+            postgresql_where=text("due_at IS NOT NULL"),
+            sqlite_where=text("due_at IS NOT NULL"),
+        ),
+    )
+
+    id: str = Field(sa_column=Column(String(64), primary_key=True))
+    version: int
+    kind: str = Field(sa_column=Column(String(20), nullable=False))
+    overlap_kind: str | None = Field(default=None, sa_column=Column(String(20)))
+    status: str = Field(sa_column=Column(String(20), nullable=False, index=True))
+    reason: str | None = Field(default=None, sa_column=Column(String(60)))
+    band: str | None = Field(default=None, sa_column=Column(String(20)))
+    probability: float | None = None
+    severity: int | None = None
+    capped: bool = False
+    groups: list[list[str]] = Field(sa_column=Column(Json, nullable=False))
+    versions: dict[str, int] = Field(sa_column=Column(Json, nullable=False))
+    texts: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+    fingerprint: str = Field(sa_column=Column(String(64), nullable=False))
+    due_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    opened_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    updated_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class AlertSideRow(Base, table=True):
+    __tablename__ = "alert_side"
+
+    plan: str = Field(sa_column=Column(String(64), primary_key=True))
+    alert: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
+
+
+class DecisionRow(Base, table=True):
+    """A decision, reversible for ever. `pairs` are the plan pairs it settled."""
+
+    __tablename__ = "decision"
+
+    id: str = Field(sa_column=Column(String(64), primary_key=True))
+    version: int
+    alert: str = Field(sa_column=Column(String(64), nullable=False, index=True))
+    verdict: str = Field(sa_column=Column(String(20), nullable=False))
+    made_by: str = Field(sa_column=Column(String(64), nullable=False))
+    made_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    reason: str | None = None
+    until: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    pairs: list[list[str]] = Field(sa_column=Column(Json, nullable=False))
+    versions: dict[str, int] = Field(sa_column=Column(Json, nullable=False))
+    fingerprint: str = Field(sa_column=Column(String(64), nullable=False))
+    activity: str | None = Field(default=None, sa_column=Column(String(64)))
+    reversed_by: str | None = Field(default=None, sa_column=Column(String(64)))
+    reversed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+
+class VerdictRow(Base, table=True):
+    """What people said of a pair, `a` < `b`, and what it was said of (the pair's fingerprint).
+
+    A `distinct` holds as long as the fingerprint does: nobody is asked again unless what was decided on has changed.
+    """
+
+    __tablename__ = "verdict"
+
+    kind: str = Field(sa_column=Column(String(20), primary_key=True))
+    a: str = Field(sa_column=Column(String(64), primary_key=True))
+    b: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
+    verdict: str = Field(sa_column=Column(String(20), nullable=False))
+    fingerprint: str = Field(sa_column=Column(String(64), nullable=False))
+    decision: str = Field(sa_column=Column(String(64), nullable=False, index=True))
+
+
+class ActivityRow(Base, table=True):
+    """A joint activity: only those with two plans or more (or that had) have a row."""
+
+    __tablename__ = "activity"
+
+    id: str = Field(sa_column=Column(String(64), primary_key=True))
+    version: int
+    plans: list[str] = Field(sa_column=Column(Json, nullable=False))
+    joint: bool
+    updated_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
