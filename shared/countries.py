@@ -152,8 +152,15 @@ def fold(text: str) -> str:
     return " ".join(anyascii(printing.casefold()).lower().split())
 
 
-def _is_latin(text: str) -> bool:
+def is_latin(text: str) -> bool:
+    """Whether all its letters are Latin ones; also true without any letter."""
     return text.isascii() or all(unicodedata.name(c, "LATIN").startswith("LATIN") for c in text if c.isalpha())
+
+
+def native_key(text: str) -> str:
+    """Letters and digits in their own script, casefolded, without points and variants of a letter."""
+    normal = unicodedata.normalize("NFKC", text).casefold().replace("ـ", "").translate(_LETTERS_ALIKE)
+    return "".join(c for c in normal if c.isalnum())
 
 
 def _key(text: str) -> str:
@@ -161,9 +168,8 @@ def _key(text: str) -> str:
 
     Only Latin text is transliterated. Transliteration drops vowels and tones, so two names in another script could
     fall together, or on a Latin name; they are compared as written (less points and variants of a letter)."""
-    if not _is_latin(text):
-        normal = unicodedata.normalize("NFKC", text).casefold().replace("ـ", "").translate(_LETTERS_ALIKE)
-        return "".join(c for c in normal if c.isalnum())
+    if not is_latin(text):
+        return native_key(text)
     folded = _LEADING_ARTICLE.sub("", _TRAILING_ARTICLE.sub("", fold(text)))
     words: list[str] = re.findall(r"[a-z0-9']+|&", folded)
     return "".join(_ABBREVIATIONS.get(word, word) for word in words).replace("'", "")
@@ -276,7 +282,11 @@ def resolve_country(text: str) -> str | None:
     if key in tables.spellings:
         return tables.spellings[key]
     head, comma, tail = text.partition(",")
-    return tables.spellings.get(_key(f"{tail} {head}")) if comma and tail else None
+    if not comma:
+        return None
+    # "Korea, Republic of" and, as the World Bank has it, "Korea, Rep."
+    turned = {tables.spellings.get(_key(f"{tail} {link} {head}")) for link in ("", "of")} - {None}
+    return turned.pop() if len(turned) == 1 else None
 
 
 def suggest_countries(text: str, limit: int = 3) -> list[str]:

@@ -19,7 +19,9 @@ from shared.countries import (
     country_name,
     fold,
     is_country,
+    is_latin,
     is_region,
+    native_key,
     region_name,
     region_of,
     regions_of,
@@ -51,7 +53,7 @@ __all__ = [
 _MAX_LENGTH = 500
 _MAX_PLACES = 20
 
-_SEPARATOR = re.compile(r"[;\n\r|/、]+")
+_SEPARATOR = re.compile(r"[;؛\n\r|/、]+")
 _COMMA = re.compile(r",")
 _DASH = re.compile(r"\s+[-–—]\s+")
 _AND = re.compile(r"\s+(?:and|et|und|y|e|и|&)\s+", re.IGNORECASE)
@@ -122,9 +124,9 @@ def _cities() -> tuple[Mapping[str, str], Mapping[str, frozenset[str]]]:
     for code, cities in known.items():
         for city, aliases in cities.items():
             countries[city].add(code)
-            canonical |= {_plain(alias): city for alias in (city, *aliases)}
+            canonical |= {_city_key(alias): city for alias in (city, *aliases)}
     for code, capital in capitals().items():
-        city = canonical.setdefault(_plain(capital), _plain(capital))
+        city = canonical.setdefault(_city_key(capital), _plain(capital))
         countries[city].add(code)
     return canonical, {city: frozenset(codes) for city, codes in countries.items()}
 
@@ -133,18 +135,23 @@ def _plain(text: str) -> str:
     return " ".join(re.sub(r"[^a-z0-9]+", " ", fold(text).replace("'", "").replace("`", "")).split())
 
 
+def _city_key(text: str) -> str:
+    """Other scripts are looked up as written: 巴黎 (Paris) would be "bali" in Latin letters."""
+    return _plain(text) if is_latin(text) else native_key(text)
+
+
 def canonical_city(text: str) -> str:
     """The one spelling under which a city is compared: folded, without punctuation, with known misspellings and
     names in other languages put right ("Vientianne", "Kiev", "Wien" give "vientiane", "kyiv", "vienna"). A city that
     we do not know comes back folded; nothing is guessed. May be empty."""
-    plain = _plain(text)
-    return _cities()[0].get(plain, plain)
+    return _cities()[0].get(_city_key(text)) or _plain(text)
 
 
 def known_countries_of_city(city: str) -> frozenset[str]:
     """The countries in which we know a city of this name (any spelling); mostly empty, for we know few cities. Not
     for filling in a country: "San José" and "Kingston" are in several."""
-    return _cities()[1].get(canonical_city(city), frozenset())
+    canonical, countries = _cities()
+    return countries.get(canonical.get(_city_key(city), ""), frozenset())
 
 
 def split_place(text: str) -> list[Place]:
@@ -153,7 +160,7 @@ def split_place(text: str) -> list[Place]:
     "Gold Coast and Canberra, Australia" gives two cities with AUS, "Vientianne Lao PDR" one, "Kenya" a country
     without a city, "Bangkok" a city without a country. A country is taken from the line only, and not where it is
     doubtful: a state's abbreviation ("Atlanta, GA"), or a city that we know to be elsewhere."""
-    line = unicodedata.normalize("NFKC", text[:_MAX_LENGTH])
+    line = unicodedata.normalize("NFKC", text[:_MAX_LENGTH]).replace("،", ",")
     places = [place for part in _SEPARATOR.split(line) for place in _split_part(part.strip(" ,.\t"))]
     return places[:_MAX_PLACES]
 
@@ -204,6 +211,8 @@ def _only_countries(part: str) -> list[Place]:
     countries = [resolve_country(piece) for piece in pieces]
     if None in countries or len(set(countries)) < len(countries) or any(map(_doubtful, pieces)):
         return []
+    if any(countries[-1] in known_countries_of_city(piece) for piece in pieces):
+        return []  # Amman and Oman are one word in Arabic
     return [Place(None, country, piece) for country, piece in zip(countries, pieces, strict=True)]
 
 
