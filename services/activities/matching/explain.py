@@ -8,7 +8,12 @@ from services.activities.matching.engine import Contribution, Match
 from services.activities.matching.features import PlanText
 from shared.places import canonical_city
 
-_LEAD = {"certain": "The same", "likely": "Likely the same", "probable": "Perhaps the same", "none": "Not the same"}
+_LEAD = {
+    "certain": "Almost certainly the same",
+    "likely": "Likely the same",
+    "probable": "Perhaps the same",
+    "none": "Not the same",
+}
 _CHANGE = {
     "dates": ("if the dates were further apart", "if the dates were closer"),
     "city": ("if the cities differed", "if the city were the same"),
@@ -47,10 +52,19 @@ def explain(match: Match, a: PlanText | None = None, b: PlanText | None = None) 
     if match.band == "none":
         reasons, but = against[:3], backing[:1]
     else:
-        reasons, but = backing[:3], against[:1]
+        reasons, but = _strongest(match, backing), against[:1]
     said = ", ".join(_say(row, a, b) for row in reasons) or "nothing speaks for it"
     tail = f"; {'but ' if match.band == 'none' else ''}{_say(but[0], a, b)}" if but else ""
     return Explanation(f"{_LEAD[match.band]} {noun}: {said}{tail}.", _change(match, backing, against))
+
+
+def _strongest(match: Match, backing: list[Contribution]) -> list[Contribution]:
+    """The three strongest rows, dates always among them, in the order in which people tell them."""
+    fields = {row.field for row in backing}
+    telling = [row for row in backing if not (row.field == "country" and "city" in fields)]
+    dates = [row for row in telling if row.field == "dates"]
+    chosen = (dates + [row for row in telling if row.field != "dates"])[:3]
+    return [row for row in match.contributions if row in chosen]
 
 
 def _change(match: Match, backing: list[Contribution], against: list[Contribution]) -> str:

@@ -23,6 +23,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {field: tuple(levels) for field, levels i
 
 _WEEK, _MONTH, _QUARTER, _YEAR = (codes.PRECISIONS.index(p) + 1 for p in ("week", "month", "quarter", "year"))
 _TYPE_CLASS = np.array([0, *(codes.TYPE_CLASS.get(code, 100 + i) for i, code in enumerate(codes.TYPES))])
+_CAPACITY = np.array([False, *(code in codes.CAPACITY_BUILDING for code in codes.TYPES)])
 _RELATED = np.uint64(codes.bits_of(codes.RELATED_AUDIENCES, codes.AUDIENCES))
 _ONLINE, _IN_PERSON = codes.index_of("online", codes.MODES), codes.index_of("in_person", codes.MODES)
 _TIER_WORTH = np.array([0, 1, 4, 8])
@@ -118,7 +119,7 @@ def _title(one: Any, many: Array) -> Array:
         (~known, "unknown"),
         ((part >= 0.8) & telling, "same"),
         ((part >= 0.55) & telling, "close"),
-        (part >= 0.35, "like"),
+        ((part >= 0.35) & (shared >= 12), "like"),
         (part >= 0.18, "some"),
         (shared > 1, "few"),
         default="none",
@@ -139,7 +140,9 @@ def _summary(one: Any, many: Array) -> Array:
 
 def _type(one: Any, many: Array) -> Array:
     kin = _TYPE_CLASS[one["type"]] == _TYPE_CLASS[many["type"]]
-    return _pick("type", (one["type"] == many["type"], "same"), (kin, "kin"), default="other")
+    # one joint engagement is a law drafting mission to one partner and a training to the other; a conference is neither
+    mixed = _CAPACITY[one["type"]] & _CAPACITY[many["type"]]
+    return _pick("type", (one["type"] == many["type"], "same"), (kin, "kin"), (mixed, "mixed"), default="other")
 
 
 def _audience(one: Any, many: Array) -> Array:

@@ -7,7 +7,7 @@ follow-up, the same series) never collide.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
@@ -22,7 +22,6 @@ from services.activities.matching.phrases import countries as country_names
 from services.activities.matching.phrases import labels, when
 
 Kind = Literal["audience", "effort"]
-Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -112,17 +111,13 @@ def overlap(one: Features, other: Features, rules: Rules = RULES) -> Overlap | N
     return min(found, key=lambda one: one.order, default=None)
 
 
-def between(
-    left: Sequence[Features], right: Sequence[Features], rules: Rules = RULES, maybe_same: Iterable[Pair] = ()
-) -> Overlap | None:
+def between(left: Sequence[Features], right: Sequence[Features], rules: Rules = RULES) -> Overlap | None:
     """The one overlap of two activities, however many postings each has: the strongest of their pairs, or None.
 
-    None as well when any pair across is related (part of, follow-up, series) or in `maybe_same`, the pairs that may be
-    the same activity (survivors of `match` that did not join): that question is asked first.
+    None as well when any pair across is related (part of, follow-up, series), or when they share a plan.
     """
-    same = {frozenset(pair) for pair in maybe_same}
     pairs = list(product(left, right))
-    if any(related(a, b) or a.plan_id == b.plan_id or frozenset((a.plan_id, b.plan_id)) in same for a, b in pairs):
+    if any(related(a, b) or a.plan_id == b.plan_id for a, b in pairs):
         return None
     found = [one for a, b in pairs if (one := overlap(a, b, rules))]
     return min(found, key=lambda one: one.order, default=None)

@@ -22,6 +22,7 @@ _PLAIN = {
     ("summary", "like"): "similar descriptions",
     ("summary", "some"): "descriptions share a subject",
     ("audience", "kin"): "related audiences",
+    ("type", "kin"): "types of one kind",
     ("level", "same"): "same level",
     ("level", "other"): "different levels",
     ("mode", "other"): "one online, one in person",
