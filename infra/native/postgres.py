@@ -192,15 +192,9 @@ class PostgresServer(ExternalPostgres):
             os.chown(read_end, account.pw_uid, account.pw_gid)  # initdb opens it anew, by its /dev/fd name
         os.write(write_end, f"{self._password}\n".encode())
         os.close(write_end)
-        command = [
-            str(binaries / "initdb"),
-            "-D",
-            str(database),
-            "-U",
-            "postgres",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-        ]
+        # PostgreSQL's own C.UTF-8, so that text sorts alike whatever locales the machine has.
+        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8"]
+        command = [str(binaries / "initdb"), "-D", str(database), "-U", "postgres", *locale]
         command += ["--auth=scram-sha-256", f"--pwfile=/dev/fd/{read_end}", "--no-instructions"]
         if self._settings.get("fsync") == "off":
             command.append("--no-sync")

@@ -97,3 +97,14 @@ def kafka_settings(brokers: int = 1, *, quick_failover: bool = False) -> dict[st
 def postgres_settings(*, fsync: bool = True) -> dict[str, str]:
     """Every place-independent setting of a PostgreSQL server."""
     return POSTGRES_SETTINGS | ({} if fsync else POSTGRES_NO_FSYNC)
+
+
+def kafka_environment(settings: dict[str, str]) -> dict[str, str]:
+    """The same settings as the official image `apache/kafka` reads them: `a.b` becomes `KAFKA_A_B`.
+
+    Source: the image's documentation (`.` to `_`, `_` to `__`, `-` to `___`).
+    """
+    return {
+        "KAFKA_" + key.replace("_", "__").replace("-", "___").replace(".", "_").upper(): value
+        for key, value in settings.items()
+    }

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -95,12 +96,13 @@ time.sleep(600)
 
 
 def test_no_broker_and_no_database_outlive_a_killed_owner(
-    kafka: KafkaCluster, own_server: PostgresServer, tmp_path: Path
+    kafka: KafkaCluster, new_postgres: Callable[[], PostgresServer]
 ):
-    with _owner_of(_STACK_OWNER, tmp_path) as owner:
+    folder = new_postgres().data  # `kafka` and this one saw to it that both can be had
+    left = [GuardedProcess(folder / "kafka", "1"), GuardedProcess(folder / "database", "postgres")]
+    with _owner_of(_STACK_OWNER, folder) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "up\n"
-        left = [KafkaCluster(tmp_path / "kafka")._processes[1], PostgresServer(tmp_path / "database")._process]
         assert all(process.running for process in left)
         owner.kill()
     assert all(process.wait_gone(40) for process in left)

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from infra.native.errors import AlreadyRunning, StartFailed
 from infra.native.kafka import KafkaCluster
-from infra.native.settings import kafka_settings
+from infra.native.settings import kafka_environment, kafka_settings
 
 
 async def _produce(bootstrap: str, topic: str, value: bytes) -> None:
@@ -117,3 +117,14 @@ def test_a_broker_that_cannot_start_says_why_and_leaves_nothing(kafka: KafkaClus
     with socket.create_server(("127.0.0.1", crowded_out.port(1))), pytest.raises(StartFailed, match="in use"):
         crowded_out.start()
     assert not crowded_out.running
+
+    with pytest.raises(StartFailed, match="not ready after"):
+        crowded_out.start(timeout=0.1)  # too short for any broker: the one that is coming up is stopped again
+    assert not crowded_out.running
+
+
+def test_settings_as_the_image_reads_them():
+    assert kafka_environment({"log.retention.ms": "-1", "a-b_c": "x"}) == {
+        "KAFKA_LOG_RETENTION_MS": "-1",
+        "KAFKA_A___B__C": "x",
+    }

@@ -10,6 +10,11 @@ from infra.native.errors import AlreadyRunning
 from infra.native.postgres import ExternalPostgres, PostgresServer
 
 
+@pytest.fixture
+def own_server(new_postgres: Callable[[], PostgresServer]) -> PostgresServer:
+    return new_postgres()
+
+
 async def _sql(url: str, statement: str) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(url.replace("+asyncpg", ""), timeout=10)
     try:
