@@ -1,0 +1,324 @@
+"""`Convene`: the client for ordinary code. `AsyncConvene` has the same names."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import httpx
+from tenacity import Retrying, retry_if_exception
+
+from convene import calls
+from convene.events import Event, events_of_page
+from convene.models import (
+    Activity,
+    Alert,
+    ApiKey,
+    Decision,
+    InboxEntry,
+    Invitation,
+    Organisation,
+    Person,
+    Plan,
+    Resource,
+)
+from convene.streaming import Resumption
+from convene.transport import (
+    USER_AGENT,
+    Busy,
+    Call,
+    R,
+    check,
+    final,
+    patience,
+    request_of,
+    waiting,
+    worth_another_try,
+)
+
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    def __call__(self, call: Call[T], /) -> T: ...
+
+
+class _Group:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def _all(self, kind: type[R], *path: str, query: Mapping[str, Any]) -> Iterator[R]:
+        """Every entry of a list, page after page as it is consumed."""
+        cursor = query.get("cursor")
+        while True:
+            found = self._run(calls.page(kind, *path, query={**query, "cursor": cursor}))
+            yield from found.data
+            cursor = found.next_cursor
+            if not cursor:
+                return
+
+
+class Plans(_Group):
+    def post(self, body: Mapping[str, Any] | None = None, *, key: str | None = None, **fields: Any) -> Plan:
+        """Post a plan: a body, or its fields as keywords. `key`: an Idempotency-Key of your own."""
+        return self._run(calls.post_plan({**(body or {}), **fields}, key))
+
+    def get(self, plan: str) -> Plan:
+        return self._run(calls.get(Plan, "plans", plan))
+
+    def list(self, **filters: Any) -> Iterator[Plan]:
+        """Plans that you may see: `country=["KEN"]`, `start_gte="2027-01-01"`, `theme=...`, `limit=...` per page."""
+        return self._all(Plan, "plans", query=filters)
+
+    def amend(self, plan: str, changes: Mapping[str, Any], *, etag: str | None = None) -> Plan:
+        """Merge `changes` in (None removes a value). Without the `etag` you read, the present version is amended."""
+        return self._run(calls.patch(Plan, "plans", plan, body=dict(changes), if_match=etag or self._etag(plan)))
+
+    def history(self, plan: str) -> "Iterator[Resource]":
+        return self._all(Resource, "plans", plan, "history", query={})
+
+    def check(self, body: Mapping[str, Any] | None = None, **fields: Any) -> "Sequence[Resource]":
+        """Similar plans among those that you may see; nothing is stored."""
+        return self._run(calls.check_plan({**(body or {}), **fields})).data
+
+    def confirm(self, plan: str, *, etag: str | None = None, key: str | None = None) -> Plan:
+        return self._act(plan, "confirm", etag, key)
+
+    def cancel(self, plan: str, *, etag: str | None = None, key: str | None = None) -> Plan:
+        return self._act(plan, "cancel", etag, key)
+
+    def complete(self, plan: str, *, etag: str | None = None, key: str | None = None) -> Plan:
+        return self._act(plan, "complete", etag, key)
+
+    def postpone(self, plan: str, *, etag: str | None = None, key: str | None = None) -> Plan:
+        return self._act(plan, "postpone", etag, key)
+
+    def claim(self, plan: str, *, etag: str | None = None, key: str | None = None) -> Plan:
+        """Take over a plan that a coordinator posted on your partner's behalf."""
+        return self._act(plan, "claim", etag, key)
+
+    def _act(self, plan: str, action: str, etag: str | None, key: str | None) -> Plan:
+        return self._run(calls.plan_action(plan, action, etag or self._etag(plan), key))
+
+    def _etag(self, plan: str) -> str:
+        return self.get(plan).etag or ""
+
+
+class Alerts(_Group):
+    def list(self, **filters: Any) -> Iterator[Alert]:
+        """Open alerts; `status="all"` for every one, `kind="duplicate"`."""
+        return self._all(Alert, "alerts", query=filters)
+
+    def get(self, alert: str) -> Alert:
+        return self._run(calls.get(Alert, "alerts", alert))
+
+    def decide(
+        self,
+        alert: str,
+        verdict: str,
+        *,
+        plans: Sequence[str] | None = None,
+        reason: str | None = None,
+        until: str | None = None,
+        key: str | None = None,
+    ) -> Decision:
+        """`link`, `distinct`, `ask_to_move`, `snooze` (until) or `escalate`; `plans` decides on part of the group."""
+        return self._run(calls.decide(alert, verdict, plans, reason, until, key))
+
+
+class Decisions(_Group):
+    def get(self, decision: str) -> Decision:
+        return self._run(calls.get(Decision, "decisions", decision))
+
+    def reverse(self, decision: str, *, reason: str | None = None, key: str | None = None) -> Decision:
+        return self._run(calls.reverse(decision, reason, key))
+
+
+class Activities(_Group):
+    def list(self, **filters: Any) -> Iterator[Activity]:
+        return self._all(Activity, "activities", query=filters)
+
+    def get(self, activity: str) -> Activity:
+        return self._run(calls.get(Activity, "activities", activity))
+
+
+class Organisations(_Group):
+    def list(self, **filters: Any) -> Iterator[Organisation]:
+        return self._all(Organisation, "organisations", query=filters)
+
+    def get(self, organisation: str) -> Organisation:
+        return self._run(calls.get(Organisation, "organisations", organisation))
+
+    def add(self, *, key: str | None = None, **fields: Any) -> Organisation:
+        return self._run(calls.post(Organisation, "organisations", body=fields, key=key))
+
+    def amend(self, organisation: str, changes: Mapping[str, Any], *, etag: str | None = None) -> Organisation:
+        tag = etag or self.get(organisation).etag or ""
+        return self._run(calls.patch(Organisation, "organisations", organisation, body=dict(changes), if_match=tag))
+
+
+class People(_Group):
+    def me(self) -> Person:
+        """Who the key or token speaks for."""
+        return self._run(calls.get(Person, "me"))
+
+    def list(self, **filters: Any) -> Iterator[Person]:
+        return self._all(Person, "people", query=filters)
+
+    def get(self, person: str) -> Person:
+        return self._run(calls.get(Person, "people", person))
+
+    def add(self, *, key: str | None = None, **fields: Any) -> Person:
+        return self._run(calls.post(Person, "people", body=fields, key=key))
+
+    def amend(self, person: str, changes: Mapping[str, Any], *, etag: str | None = None) -> Person:
+        tag = etag or self.get(person).etag or ""
+        return self._run(calls.patch(Person, "people", person, body=dict(changes), if_match=tag))
+
+
+class Invitations(_Group):
+    def list(self, **filters: Any) -> Iterator[Invitation]:
+        return self._all(Invitation, "invitations", query=filters)
+
+    def add(self, *, key: str | None = None, **fields: Any) -> Invitation:
+        """Invite; the answer carries the one-use code, this once."""
+        return self._run(calls.post(Invitation, "invitations", body=fields, key=key))
+
+    def redeem(self, code: str, *, key: str | None = None, **fields: Any) -> ApiKey:
+        """Turn a code into the person's first key. Needs no key of your own."""
+        return self._run(calls.redeem(code, fields, key))
+
+
+class Keys(_Group):
+    def list(self, **filters: Any) -> Iterator[ApiKey]:
+        return self._all(ApiKey, "keys", query=filters)
+
+    def issue(self, *, key: str | None = None, **fields: Any) -> ApiKey:
+        """A further key; shown this once."""
+        return self._run(calls.post(ApiKey, "keys", body=fields, key=key))
+
+    def revoke(self, api_key: str) -> None:
+        self._run(calls.delete("keys", api_key))
+
+
+class Tokens(_Group):
+    def issue(self, **fields: Any) -> Resource:
+        """A signed token for some minutes, so that a browser or a job need not hold the key."""
+        return self._run(calls.post(Resource, "tokens", body=fields))
+
+
+class Inbox(_Group):
+    def list(self, **filters: Any) -> Iterator[InboxEntry]:
+        return self._all(InboxEntry, "inbox", query=filters)
+
+    def mark(self, entry: str, status: str) -> InboxEntry:
+        return self._run(calls.mark(entry, status))
+
+
+class Deadletters(_Group):
+    """Messages that a service's consumers gave up on (for administrators). service: activities, partners, ..."""
+
+    def list(self, service: str, **filters: Any) -> Iterator[Resource]:
+        return self._all(Resource, service, "deadletters", query=filters)
+
+    def get(self, service: str, letter: str) -> Resource:
+        return self._run(calls.get(Resource, service, "deadletters", letter))
+
+    def retry(self, service: str, letter: str) -> Resource:
+        return self._run(calls.post(Resource, service, "deadletters", letter, action="retry"))
+
+
+class Convene:
+    """A connection to one Convene.
+
+    base_url   `http://127.0.0.1:8000`
+    key        an API key or a token; without one you see what everybody sees
+    tries      of a request that may be repeated; `timeout` is per try, in seconds
+    transport  for tests
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str | None = None,
+        *,
+        timeout: float = 30.0,
+        tries: int = 5,
+        transport: httpx.BaseTransport | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        sent = {"User-Agent": USER_AGENT, **({"Authorization": f"Bearer {key}"} if key else {}), **(headers or {})}
+        self.http = httpx.Client(base_url=self.base_url, headers=sent, timeout=timeout, transport=transport)
+        self._tries = tries
+        self.plans = Plans(self.run)
+        self.alerts = Alerts(self.run)
+        self.decisions = Decisions(self.run)
+        self.activities = Activities(self.run)
+        self.organisations = Organisations(self.run)
+        self.people = People(self.run)
+        self.invitations = Invitations(self.run)
+        self.keys = Keys(self.run)
+        self.tokens = Tokens(self.run)
+        self.inbox = Inbox(self.run)
+        self.deadletters = Deadletters(self.run)
+
+    def run(self, call: Call[T], /) -> T:
+        """Carry out a request, with its retries. Raises ConveneError or Unreachable."""
+        try:
+            for attempt in Retrying(
+                retry=retry_if_exception(worth_another_try(call)),
+                stop=patience(self._tries, 60),
+                wait=waiting(),
+                reraise=True,
+            ):
+                with attempt:
+                    return call.parse(check(self.http.send(request_of(self.http, call))))
+        except (Busy, httpx.TransportError) as error:
+            raise final(error, self.base_url) from error
+        raise AssertionError("unreachable")
+
+    def vocabularies(self) -> Resource:
+        return self.run(calls.get(Resource, "vocabularies"))
+
+    def events(self, **filters: Any) -> Iterator[Event]:
+        """The history of what you may see, page by page: `types=[...]`, `country=[...]`, `since=...`, `cursor=...`."""
+        cursor = filters.pop("cursor", None)
+        while True:
+            found = self.run(calls.events({**filters, "cursor": cursor}))
+            yield from events_of_page(found)
+            if not found.get("next_cursor") or found["next_cursor"] == cursor or not found.get("data"):
+                return
+            cursor = found["next_cursor"]
+
+    def stream(
+        self, *, since: str | None = None, last_event_id: str | None = None, tries: int = 10, **filters: Any
+    ) -> Iterator[Event]:
+        """Events as they happen, for ever; a cut connection is resumed after the last event received.
+
+        Raises ConveneError 410 when the position is no longer in the history, Unreachable after `tries` failures
+        in a row.
+        """
+        resumption = Resumption(filters, since, last_event_id, tries)
+        while True:
+            error: Exception | None = None
+            try:
+                response = self.http.send(resumption.request(self.http), stream=True)
+                try:
+                    if response.status_code >= 400:
+                        response.read()
+                    for chunk in check(response).iter_bytes():
+                        yield from resumption.events(chunk)
+                finally:
+                    response.close()
+            except (Busy, httpx.TransportError) as broken:
+                error = broken
+            time.sleep(resumption.pause_after(error, self.base_url))
+
+    def close(self) -> None:
+        self.http.close()
+
+    def __enter__(self) -> "Convene":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,63 @@
+"""Which services there are, and how each is made: the one place that knows their modules by name."""
+
+import importlib
+from typing import Any, Protocol, cast
+
+from fastapi import FastAPI
+
+from infra.routes import SERVICES
+from shared.bus.port import Bus
+from shared.clock import Clock
+from shared.ids import Ids
+from shared.service import Runtime
+from shared.settings import ServiceSettings
+
+
+class UnknownService(ValueError):
+    """There is no service of that name."""
+
+
+class _Build(Protocol):
+    def __call__(
+        self, settings: Any, *, clock: Clock | None = None, ids: Ids | None = None, bus: Bus | None = None
+    ) -> FastAPI: ...
+
+
+def settings_of(service: str, **given: Any) -> ServiceSettings:
+    """The service's settings: what is given, then the environment, then its defaults."""
+    _check(service)
+    module = importlib.import_module(f"services.{service}.settings")
+    return getattr(module, f"{service.capitalize()}Settings")(**given)
+
+
+def build(
+    service: str,
+    settings: ServiceSettings,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    bus: Bus | None = None,
+) -> FastAPI:
+    """The service's application, not yet started."""
+    _check(service)
+    make = cast(_Build, importlib.import_module(f"services.{service}.app").build)
+    return make(settings, clock=clock, ids=ids, bus=bus)
+
+
+def runtime_of(app: FastAPI) -> Runtime:
+    return app.state.runtime
+
+
+def migrations_of(service: str) -> Any:
+    """The service's migrations, as `shared.migrations` takes them."""
+    from shared.migrations import config_for
+
+    _check(service)
+    found = importlib.import_module(f"services.{service}").__file__
+    assert found is not None
+    return config_for(found)
+
+
+def _check(service: str) -> None:
+    if service not in SERVICES:
+        raise UnknownService(f"{service!r} is no service: {', '.join(SERVICES)}")
