@@ -274,7 +274,7 @@ def resolve_country(text: str) -> str | None:
     if code := _code(text):
         return code
     tables = _tables()
-    if not text.isupper() and text.casefold() in _WORDS_NOT_CODES:
+    if (text.islower() or text.istitle()) and text.casefold() in _WORDS_NOT_CODES:
         return None
     key = _key(text)
     if key in tables.ambiguous:

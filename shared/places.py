@@ -265,8 +265,6 @@ def _city_among(segments: list[str], country: str) -> str | None:
 def _city_and_country(text: str) -> tuple[str | None, str | None]:
     """A city with its country right behind it, without a comma: "Vientianne Lao PDR". The city must be one that we
     know in that country, or a single word that cannot belong to the country's name."""
-    if known_countries_of_city(text):  # "Port of Spain" is not a place in Spain
-        return None, None
     words = text.split()
     for cut in range(1, len(words)):
         city, rest = " ".join(words[:cut]), " ".join(words[cut:])

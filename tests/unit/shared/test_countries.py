@@ -2,12 +2,14 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared import countries
 from shared.places import (
     countries_of_region,
     country_name,
@@ -69,6 +71,26 @@ def test_no_name_of_the_table_is_read_as_another_country() -> None:
     assert [found for found in read if found[2] not in (found[0], None)] == []
     # Unread are only the names that mean two: Congo, and St. Martin, which has a Dutch part.
     assert {code for code, _, country in read if country is None} == {"COG", "MAF"}
+
+
+def test_every_alias_is_read_as_its_country() -> None:
+    aliases: dict[str, list[str]] = json.loads((DATA_FOLDER / "country-aliases.json").read_text("utf-8"))["aliases"]
+    assert [(a, code) for code, listed in aliases.items() for a in listed if resolve_country(a) != code] == []
+
+
+def test_a_spelling_that_two_countries_claim_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "vocabulary"
+    shutil.copytree(DATA_FOLDER, folder)
+    extra = json.loads((folder / "country-aliases.json").read_text("utf-8"))
+    extra["aliases"]["UGA"] = ["Kenya"]
+    (folder / "country-aliases.json").write_text(json.dumps(extra), "utf-8")
+    monkeypatch.setattr(countries, "DATA_FOLDER", folder)
+    countries._tables.cache_clear()
+    try:
+        assert resolve_country("Kenya") is None
+        assert suggest_countries("Kenya") == ["KEN", "UGA"]
+    finally:
+        countries._tables.cache_clear()
 
 
 def test_codes_of_both_lengths_are_read() -> None:
