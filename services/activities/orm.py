@@ -1,3 +1,5 @@
+# pyright: reportAssignmentType=false
+# (SQLModel declares __tablename__ as a declared_attr, and takes a plain string all the same)
 """The tables of this service. A plan's present version, its history, what matching reads, and what people decided."""
 
 from datetime import date, datetime

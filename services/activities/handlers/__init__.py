@@ -1,0 +1,7 @@
+"""The use cases: (command, unit of work) -> result. They never commit.
+
+plans      post, amend, change status, claim
+lane       a plan changed: match it, and bring clusters, overlaps and alerts to what the present state calls for
+decisions  link, distinct, ask to move, snooze, escalate; and the way back
+timers     what falls due: snoozed alerts
+"""

@@ -1,0 +1,277 @@
+"""The matching lane: a plan changed, so bring matches, clusters and alerts to what the present state calls for.
+
+Everything here runs in one lane per service (DESIGN 3): the transaction's first statement locked the lane's lease row, so
+no two of these interleave, and every row is read after that, at its present version, whatever the event said. The result
+is a function of the present plans, verdicts and weights: the touched component is clustered again from scratch.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import delete, or_, update
+from sqlmodel import col
+
+from services.activities.domain.alerts import Wanted
+from services.activities.handlers.alerts import settle_alerts
+from services.activities.matching import groups, overlaps
+from services.activities.matching.engine import Contribution, Match, compare, match
+from services.activities.matching.explain import explain
+from services.activities.matching.features import Features
+from services.activities.matching.groups import Group
+from services.activities.matching.table import FeatureTable
+from services.activities.orm import MatchRow, PlanRow, VerdictRow
+from services.activities.uow import ActivitiesUnit
+
+MAX_COMPONENT = 400
+"""Plans that one change may re-cluster. Chains longer than this do not occur in real lists; the guard is against floods."""
+MAX_OVERLAPS = 20
+"""Overlap alerts per activity, the gravest first: nobody decides hundreds."""
+
+Pair = tuple[str, str]
+
+
+async def rematch(plan_id: str, uow: ActivitiesUnit) -> None:
+    """Match one plan at its present version, then settle everything it touches."""
+    features = (await uow.features([plan_id])).get(plan_id)
+    if features is None:
+        return
+    before = await uow.match_rows([plan_id])
+    chosen = await uow.candidates_of(features)
+    others = await uow.features(chosen.plan_ids)
+    # numpy on a few thousand rows is milliseconds, but the loop also carries heartbeats
+    found = await asyncio.to_thread(match, features, FeatureTable.of(others[key] for key in sorted(others)))
+    await _store_matches(plan_id, found, uow)
+    touched = {plan_id, *(row.a for row in before), *(row.b for row in before)}
+    await settle(touched | {each for one in found for each in one.pair}, uow, capped=chosen.capped)
+
+
+async def settle(touched: set[str], uow: ActivitiesUnit, *, capped: bool = False) -> None:
+    """Cluster the component of these plans anew, and hold the alerts there should be against those there are."""
+    state = await _State.of(touched, uow)
+    clustered = groups.group(
+        state.features,
+        state.edges.values(),
+        state.linked,
+        state.apart,
+        {key: state.partner(key) for key in state.features},
+    )
+    await _store_clusters(clustered, uow)
+    wanted = [_duplicate(group, state, capped) for group in clustered if group.alerting]
+    between, neighbours = await _overlaps(clustered, state, uow)
+    await settle_alerts(
+        [*wanted, *between],
+        state.plans | neighbours,
+        touching=state.plans,
+        decided=state.held_apart,
+        alive=frozenset(key for key, one in (state.features | state.neighbours).items() if one.matchable),
+        uow=uow,
+    )
+
+
+class _State:
+    """The component of some plans: everything tied to them by a match, a verdict or a present cluster."""
+
+    def __init__(self) -> None:
+        self.features: dict[str, Features] = {}
+        self.neighbours: dict[str, Features] = {}
+        self.edges: dict[Pair, Match] = {}
+        self.linked: set[Pair] = set()
+        self.apart: set[Pair] = set()
+        self.apart_by_people: set[Pair] = set()
+        self.no_overlap: set[Pair] = set()
+
+    @property
+    def plans(self) -> set[str]:
+        return set(self.features)
+
+    @property
+    def held_apart(self) -> set[frozenset[str]]:
+        """Pairs that people decided on: their alert ends as decided, not as gone."""
+        return {frozenset(pair) for pair in self.apart_by_people | self.no_overlap}
+
+    def partner(self, plan: str) -> str:
+        return str((self.features.get(plan) or self.neighbours[plan]).partner)
+
+    @classmethod
+    async def of(cls, touched: set[str], uow: ActivitiesUnit) -> "_State":
+        state = cls()
+        rows: dict[Pair, MatchRow] = {}
+        verdicts: dict[tuple[str, str, str], VerdictRow] = {}
+        members, fresh = set[str](), set(touched)
+        while fresh and len(members) < MAX_COMPONENT:
+            members |= fresh
+            matched = await uow.match_rows(fresh)
+            said = await uow.verdicts(fresh)
+            rows |= {(row.a, row.b): row for row in matched}
+            verdicts |= {(row.kind, row.a, row.b): row for row in said}
+            ties: list[MatchRow | VerdictRow] = [*matched, *(row for row in said if row.verdict == "link")]
+            fresh = {each for row in ties for each in (row.a, row.b)} - members
+        state.features = await uow.features(members)
+        state.edges = {pair: _match_of(row.document) for pair, row in rows.items()}
+        await state._read_verdicts(verdicts.values(), uow)
+        state.apart = state.apart_by_people | groups.never_pairs(
+            [state.features[key] for key in sorted(state.features)]
+        )
+        return state
+
+    async def _read_verdicts(self, verdicts: Iterable[VerdictRow], uow: ActivitiesUnit) -> None:
+        """A `distinct` holds while the pair's fingerprint does; a `link` holds until it is reversed (or cancelled)."""
+        rows = list(verdicts)
+        missing = {each for row in rows for each in (row.a, row.b)} - self.plans
+        known = self.features | (await uow.features(missing) if missing else {})
+        for row in rows:
+            a, b = known[row.a], known[row.b]
+            pair = (row.a, row.b)
+            if row.verdict == "link":
+                if a.matchable and b.matchable:
+                    self.linked.add(pair)
+            elif compare(a, b).fingerprint == row.fingerprint:
+                (self.apart_by_people if row.kind == "duplicate" else self.no_overlap).add(pair)
+
+
+def _duplicate(group: Group, state: _State, capped: bool) -> Wanted:
+    across = [(a, b) for a in group.plans for b in group.plans if a < b and state.partner(a) != state.partner(b)]
+    united = groups.group(group.plans, (), state.linked, (), {})
+    home = {plan: one.key for one in united for plan in one.plans}
+    edges = sorted((edge for edge in group.edges if not edge.in_house), key=lambda edge: (-edge.score, edge.pair))
+    texts = _texts(edges)
+    return Wanted(
+        kind="duplicate",
+        groups=(group.plans,),
+        versions={plan: state.features[plan].version for plan in group.plans},
+        fingerprint=_fingerprint(across, state),
+        settled=all(home[a] == home[b] for a, b in across),
+        band=group.band,
+        probability=round(group.probability, 4) if group.probability is not None else None,
+        capped=capped,
+        texts=texts,
+    )
+
+
+async def _overlaps(clustered: Sequence[Group], state: _State, uow: ActivitiesUnit) -> tuple[list[Wanted], set[str]]:
+    """Overlaps of the touched activities with their neighbours, and the plans of those neighbours."""
+    around: set[str] = set()
+    for plan in sorted(state.features):
+        around.update((await uow.candidates_of(state.features[plan])).plan_ids)
+    outside = around - state.plans
+    keys = await uow.cluster_keys(outside)
+    homes = await uow.clusters(keys.values())
+    state.neighbours = await uow.features({plan for plans in homes.values() for plan in plans})
+    activities = {group.key: group.plans for group in clustered} | homes
+    found: list[tuple[overlaps.Overlap, str, str]] = []
+    done: set[frozenset[str]] = set()
+    for group in clustered:
+        for key, plans in sorted(activities.items()):
+            couple = frozenset((group.key, key))
+            if key == group.key or couple in done:
+                continue
+            done.add(couple)
+            one = _between(group.plans, plans, state)
+            if one:
+                left, right = sorted((group.key, key))
+                found.append((one, left, right))
+    found.sort(key=lambda each: each[0].order)
+    kept = _gravest(found)
+    return [_overlap(one, activities[left], activities[right], state) for one, left, right in kept], set(
+        state.neighbours
+    )
+
+
+def _between(left: Sequence[str], right: Sequence[str], state: _State) -> overlaps.Overlap | None:
+    everybody = state.features | state.neighbours
+    pairs = {(min(a, b), max(a, b)) for a in left for b in right}
+    # who called two plans distinct has seen that they meet: that is not asked again under another name
+    if pairs & (state.no_overlap | state.apart_by_people):
+        return None
+    same = [pair for pair in state.edges if pair not in state.apart]
+    return overlaps.between([everybody[a] for a in left], [everybody[b] for b in right], maybe_same=same)
+
+
+def _gravest(found: Sequence[tuple[overlaps.Overlap, str, str]]) -> list[tuple[overlaps.Overlap, str, str]]:
+    seen: dict[str, int] = {}
+    kept: list[tuple[overlaps.Overlap, str, str]] = []
+    for one, left, right in found:
+        if seen.get(left, 0) < MAX_OVERLAPS and seen.get(right, 0) < MAX_OVERLAPS:
+            kept.append((one, left, right))
+            seen[left], seen[right] = seen.get(left, 0) + 1, seen.get(right, 0) + 1
+    return kept
+
+
+def _overlap(one: overlaps.Overlap, left: tuple[str, ...], right: tuple[str, ...], state: _State) -> Wanted:
+    everybody = state.features | state.neighbours
+    first, second = sorted((left, right))
+    return Wanted(
+        kind="overlap",
+        groups=(first, second),
+        versions={plan: everybody[plan].version for plan in (*first, *second)},
+        fingerprint=_fingerprint([(min(a, b), max(a, b)) for a in first for b in second], state),
+        overlap_kind=one.kind,
+        severity=one.severity,
+        texts={
+            "sentence": one.why,
+            "change": "Other dates, another audience or another place would end this.",
+            "pairs": [],
+        },
+    )
+
+
+def _texts(edges: Sequence[Match]) -> dict[str, Any]:
+    """The strongest pair's sentence for the whole, and each pair's table."""
+    if not edges:
+        return {"sentence": "Linked by decision.", "change": "", "pairs": []}
+    explained = [(edge, explain(edge)) for edge in edges]
+    sentence, change = explained[0][1].sentence, explained[0][1].change
+    pairs = [
+        {
+            "a": edge.a,
+            "b": edge.b,
+            "probability": round(edge.probability, 4),
+            "band": edge.band,
+            "sentence": words.sentence,
+            "change": words.change,
+            "prior": edge.prior,
+            "contributions": [asdict(row) for row in edge.contributions],
+            "weights": edge.weights_version,
+        }
+        for edge, words in explained
+    ]
+    return {"sentence": sentence, "change": change, "pairs": pairs}
+
+
+def _fingerprint(pairs: Iterable[Pair], state: _State) -> str:
+    """What a decision on these pairs is about: one digest over the pairs' own fingerprints."""
+    everybody: Mapping[str, Features] = state.features | state.neighbours
+    digest = blake2b(digest_size=16)
+    for a, b in sorted(pairs):
+        digest.update(compare(everybody[a], everybody[b]).fingerprint.encode())
+    return digest.hexdigest()
+
+
+async def _store_matches(plan_id: str, found: Sequence[Match], uow: ActivitiesUnit) -> None:
+    await uow.session.execute(delete(MatchRow).where(or_(col(MatchRow.a) == plan_id, col(MatchRow.b) == plan_id)))
+    uow.session.expire_all()
+    for one in found:
+        uow.session.add(
+            MatchRow(a=one.a, b=one.b, score=one.score, band=one.band, in_house=one.in_house, document=asdict(one))
+        )
+    await uow.session.flush()
+
+
+async def _store_clusters(clustered: Sequence[Group], uow: ActivitiesUnit) -> None:
+    for group in clustered:
+        await uow.session.execute(
+            update(PlanRow)
+            .where(col(PlanRow.id).in_(group.plans), col(PlanRow.cluster) != group.key)
+            .values(cluster=group.key)
+        )
+
+
+def _match_of(document: Mapping[str, Any]) -> Match:
+    values: dict[str, Any] = dict(document) | {
+        "contributions": tuple(Contribution(**row) for row in document["contributions"]),
+        "versions": tuple(document["versions"]),
+    }
+    return Match(**values)

@@ -1,0 +1,287 @@
+"""The unit of work of this service: plans and what hangs on them, read and written in one transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from services.activities.domain.content import from_json, to_json
+from services.activities.domain.plan import Plan, columns_of, countries_of, represent, text_of
+from services.activities.matching import candidates
+from services.activities.matching.engine import COVERAGE_TEXT, coverage
+from services.activities.matching.features import Features, extract, pack, unpack
+from services.activities.orm import (
+    AlertRow,
+    AlertSideRow,
+    DecisionRow,
+    MatchRow,
+    PlanCountryRow,
+    PlanRow,
+    PlanTagRow,
+    PlanThemeRow,
+    PlanVersionRow,
+    PlanWordRow,
+    VerdictRow,
+    kernel,
+    known,
+)
+from shared.clock import Clock
+from shared.cloudevent import Event
+from shared.ids import Ids
+from shared.unit import UnitOfWork
+from shared.visibility import RED, facts_to_json
+
+TOPIC, SOURCE = "activities.v1", "/services/activities"
+MAX_CANDIDATES = 5000
+"""Rows read per side table and plan; the nearest in date stay (matching/candidates.py), and the answer says `capped`."""
+
+
+class ActivitiesUnit(UnitOfWork):
+    """One transaction over plans, matches, alerts and decisions."""
+
+    def __init__(
+        self, session: AsyncSession, clock: Clock, ids: Ids, *, actor: str, cause: Event | None = None
+    ) -> None:
+        super().__init__(session, kernel, clock, ids, topic=TOPIC, source=SOURCE, actor=actor, cause=cause)
+
+    # --- plans
+
+    async def plan(self, plan_id: str, *, lock: bool = False) -> Plan | None:
+        """The present version; with `lock`, nobody else changes it before this transaction ends."""
+        row = await self.session.get(PlanRow, plan_id, with_for_update=lock or None, populate_existing=lock)
+        return plan_of_row(row) if row else None
+
+    async def plans(self, plan_ids: Iterable[str]) -> list[Plan]:
+        found = await self.session.execute(
+            select(PlanRow).where(col(PlanRow.id).in_(list(plan_ids))).order_by(col(PlanRow.id))
+        )
+        return [plan_of_row(row) for row in found.scalars()]
+
+    async def store(self, plan: Plan, action: str, changed: Sequence[str]) -> dict[str, Any]:
+        """Write a new version with its features and side rows, and emit its fact. Returns the representation.
+
+        The plan's row is locked (or new) by now: its outbox row comes after it, so facts keep the order of versions.
+        """
+        features = extract(text_of(plan, await self._terms(plan)))
+        checked = COVERAGE_TEXT[coverage(features)]
+        await self._write_row(plan, features, checked)
+        await self._write_rows_of(plan, features)
+        self.session.add(
+            PlanVersionRow(
+                plan=plan.id,
+                version=plan.version,
+                action=action,
+                actor=self.actor,
+                at=plan.updated_at,
+                changed=list(changed),
+                content=to_json(plan.content),
+            )
+        )
+        document = represent(plan, checked)
+        self.emit(action, plan.id, plan.version, plan_fact(plan, document), tlp=plan.content.tlp, partner=plan.owner)
+        self.note(action, plan.id, plan.version, {"changed": list(changed)})
+        return document
+
+    async def _write_row(self, plan: Plan, features: Features, checked: str) -> None:
+        row = await self.session.get(PlanRow, plan.id)
+        period = plan.content.period
+        values: dict[str, Any] = {
+            "version": plan.version,
+            "owner": plan.owner,
+            "posted_by": plan.posted_by,
+            "claimed": plan.claimed,
+            "tlp": plan.content.tlp,
+            "status": plan.content.status,
+            "type": plan.content.type,
+            "mode": plan.content.mode,
+            "start": period.start if period else None,
+            "end": period.end if period else None,
+            "content": to_json(plan.content),
+            "activity": plan.activity,
+            "home": plan.home,
+            "features": pack(features),
+            "checked": checked,
+            "created_at": plan.created_at,
+            "updated_at": plan.updated_at,
+        }
+        if row is None:
+            self.session.add(PlanRow(id=plan.id, cluster=plan.id, **values))
+        else:
+            for name, value in values.items():
+                setattr(row, name, value)
+        await self.session.flush()
+
+    async def _write_rows_of(self, plan: Plan, features: Features) -> None:
+        """Tags for lists, side rows for candidates. The features are in this transaction, not in matching's: that way
+        any two plans posted at once are compared by whichever of the two is matched last."""
+        if plan.version > 1:
+            for table in (PlanTagRow, PlanCountryRow, PlanThemeRow, PlanWordRow):
+                await self.session.execute(delete(table).where(col(table.plan) == plan.id))
+        content, facts = plan.content, plan.facts
+        tags = {("country", code) for code in countries_of(content)}
+        tags |= {("theme", code) for code in content.themes} | {("audience", code) for code in content.audiences}
+        tags |= {("partner", each) for each in (plan.owner, *facts.named_partners)}
+        tags |= {("named", each) for each in (*facts.named_partners, *facts.named_people)}
+        side = candidates.rows(features)
+        await self._insert(PlanTagRow, [{"kind": k, "value": v, "plan": plan.id} for k, v in sorted(tags)])
+        await self._insert(
+            PlanCountryRow, [{"country": r.country, "day": r.day, "plan": plan.id} for r in side.countries]
+        )
+        await self._insert(
+            PlanThemeRow, [{"country": r.country, "theme": r.theme, "day": r.day, "plan": plan.id} for r in side.themes]
+        )
+        await self._insert(PlanWordRow, [{"word": r.word, "month": r.month, "plan": plan.id} for r in side.words])
+
+    async def _insert(self, table: Any, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            await self.session.execute(table.__table__.insert(), rows)
+
+    async def _terms(self, plan: Plan) -> tuple[str, ...]:
+        """Names of the organisations concerned, resolved now and kept in the version's features."""
+        named = {plan.owner, *plan.facts.named_partners}
+        found = await self.session.execute(select(known.partner).where(known.partner.c.id.in_(sorted(named))))
+        terms: set[str] = {each.name for each in plan.content.partners if each.name}
+        for row in found:
+            terms |= {row.name, *([row.acronym] if row.acronym else []), *(alias["text"] for alias in row.aliases)}
+        return tuple(sorted(terms))
+
+    async def organisation(self, reference: str) -> str | None:
+        """The id of an active organisation, by id or slug."""
+        table = known.partner.c
+        found = await self.session.execute(
+            select(table.id).where(or_(table.id == reference, table.slug == reference), table.status == "active")
+        )
+        return found.scalar()
+
+    async def people_exist(self, people: Sequence[str]) -> set[str]:
+        found = await self.session.execute(select(known.person.c.id).where(known.person.c.id.in_(list(people))))
+        return set(found.scalars())
+
+    # --- matching (only inside the lane, but for `candidates_of`, which plans:check shares)
+
+    async def features(self, plan_ids: Iterable[str]) -> dict[str, Features]:
+        ids = sorted(set(plan_ids))
+        found = await self.session.execute(
+            select(col(PlanRow.id), col(PlanRow.features)).where(col(PlanRow.id).in_(ids))
+        )
+        return {row.id: unpack(row.features, row.id) for row in found}
+
+    async def candidates_of(self, features: Features) -> candidates.Chosen:
+        """Stored plans that can match or overlap this one, itself left out: bounded range scans on the side tables."""
+        keys = candidates.keys(features)
+        found: set[str] = set()
+        capped = keys.capped
+        if keys.countries:
+            one = keys.countries[0]
+            where = col(PlanCountryRow.day).between(one.first, one.last)
+            where &= col(PlanCountryRow.country).in_([each.country for each in keys.countries])
+            capped |= await self._near(PlanCountryRow, where, one.middle, candidates.MAX_COUNTRY_ROWS, found)
+        if keys.themes:
+            one = keys.themes[0]
+            where = col(PlanThemeRow.day).between(one.first, one.last)
+            where &= col(PlanThemeRow.country).in_(sorted({each.country for each in keys.themes}))
+            where &= col(PlanThemeRow.theme).in_(sorted({each.theme for each in keys.themes}))
+            capped |= await self._near(PlanThemeRow, where, one.middle, candidates.MAX_THEME_ROWS, found)
+        for word in keys.words:  # rarest first
+            table = PlanWordRow
+            rows = await self.session.execute(
+                select(col(table.plan))
+                .where(col(table.word) == word.word, col(table.month).between(word.first, word.last))
+                .order_by(col(table.plan))
+                .limit(word.limit + 1)
+            )
+            ids = list(rows.scalars())
+            capped |= len(ids) > word.limit
+            found.update(ids[: word.limit])
+        return candidates.Chosen(tuple(sorted(found - {features.plan_id})), capped)
+
+    async def _near(self, table: Any, where: Any, middle: Any, limit: int, found: set[str]) -> bool:
+        rows = await self.session.execute(select(table.day, table.plan).where(where).limit(MAX_CANDIDATES + 1))
+        pairs = [(row.day, row.plan) for row in rows]
+        chosen = candidates.choose(pairs, middle, limit)
+        found.update(chosen.plan_ids)
+        return chosen.capped or len(pairs) > MAX_CANDIDATES
+
+    async def match_rows(self, plan_ids: Iterable[str]) -> list[MatchRow]:
+        """The stored pairs that touch any of these plans."""
+        ids = sorted(set(plan_ids))
+        found = await self.session.execute(
+            select(MatchRow).where(or_(col(MatchRow.a).in_(ids), col(MatchRow.b).in_(ids)))
+        )
+        return list(found.scalars())
+
+    async def verdicts(self, plan_ids: Iterable[str]) -> list[VerdictRow]:
+        ids = sorted(set(plan_ids))
+        found = await self.session.execute(
+            select(VerdictRow).where(or_(col(VerdictRow.a).in_(ids), col(VerdictRow.b).in_(ids)))
+        )
+        return list(found.scalars())
+
+    async def cluster_keys(self, plan_ids: Iterable[str]) -> dict[str, str]:
+        """The cluster that each of these plans fell into last."""
+        ids = sorted(set(plan_ids))
+        found = await self.session.execute(
+            select(col(PlanRow.id), col(PlanRow.cluster)).where(col(PlanRow.id).in_(ids))
+        )
+        return {row.id: row.cluster for row in found}
+
+    async def clusters(self, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """The plans of each cluster, by its key."""
+        found = await self.session.execute(
+            select(col(PlanRow.cluster), col(PlanRow.id))
+            .where(col(PlanRow.cluster).in_(sorted(set(keys))))
+            .order_by(col(PlanRow.id))
+        )
+        groups: dict[str, list[str]] = {}
+        for row in found:
+            groups.setdefault(row.cluster, []).append(row.id)
+        return {key: tuple(plans) for key, plans in groups.items()}
+
+    async def alerts_of(self, plan_ids: Iterable[str]) -> list[AlertRow]:
+        """Every alert, of any status, with one of these plans on a side."""
+        ids = sorted(set(plan_ids))
+        inside = select(col(AlertSideRow.alert)).where(col(AlertSideRow.plan).in_(ids))
+        found = await self.session.execute(
+            select(AlertRow).where(col(AlertRow.id).in_(inside)).order_by(col(AlertRow.id))
+        )
+        return list(found.scalars())
+
+    async def alert(self, alert_id: str) -> AlertRow | None:
+        return await self.session.get(AlertRow, alert_id)
+
+    async def decision(self, decision_id: str) -> DecisionRow | None:
+        return await self.session.get(DecisionRow, decision_id)
+
+    async def decisions_of(self, alert_id: str) -> list[DecisionRow]:
+        found = await self.session.execute(
+            select(DecisionRow)
+            .where(col(DecisionRow.alert) == alert_id)
+            .order_by(col(DecisionRow.made_at), col(DecisionRow.id))
+        )
+        return list(found.scalars())
+
+
+def plan_of_row(row: PlanRow) -> Plan:
+    return Plan(
+        id=row.id,
+        version=row.version,
+        owner=row.owner,
+        posted_by=row.posted_by,
+        claimed=row.claimed,
+        activity=row.activity,
+        home=row.home,
+        content=from_json(row.content),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def plan_fact(plan: Plan, document: dict[str, Any]) -> dict[str, Any]:
+    """The event's data: full state, but for a RED plan ids and label only."""
+    facts = facts_to_json(plan.facts)
+    if plan.content.tlp == RED:
+        facts |= {"named_partners": [], "countries": [], "themes": []}
+        return {"id": plan.id, "version": plan.version, "facts": facts}
+    return {"id": plan.id, "version": plan.version, "plan": document, "facts": facts, "columns": columns_of(plan)}
