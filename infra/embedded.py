@@ -1,36 +1,32 @@
 """All of Convene in one process: three services and the web pages on SQLite files and the SQLite event log.
 
-The same code paths as distributed; only the wiring differs. `shared.sqlite` comes first, before anything can bind the
-standard library's own SQLite.
+The same code paths as distributed; only the wiring differs. Whoever imports this calls `shared.sqlite.install()` first,
+before anything can bind the standard library's own SQLite.
 """
 
-from shared import sqlite
+import base64
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-sqlite.install()
+import httpx
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
-import base64  # noqa: E402
-import os  # noqa: E402
-from collections.abc import AsyncGenerator, Mapping  # noqa: E402
-from contextlib import AsyncExitStack, asynccontextmanager  # noqa: E402
-from dataclasses import dataclass  # noqa: E402
-from datetime import datetime  # noqa: E402
-from typing import Any  # noqa: E402
-
-import httpx  # noqa: E402
-from fastapi import FastAPI  # noqa: E402
-from starlette.applications import Starlette  # noqa: E402
-from starlette.types import ASGIApp  # noqa: E402
-
-from infra.data import DataFolder  # noqa: E402
-from infra.front import Front, Probe  # noqa: E402
-from infra.routes import DASHBOARD, PARTNERS, SERVICES  # noqa: E402
-from infra.services import build, runtime_of, settings_of  # noqa: E402
-from shared.auth import new_api_key  # noqa: E402
-from shared.bus.factory import make_bus  # noqa: E402
-from shared.bus.port import Bus  # noqa: E402
-from shared.clock import Clock  # noqa: E402
-from shared.ids import Ids, Uuid7Ids  # noqa: E402
-from shared.service import Runtime  # noqa: E402
+from infra.data import DataFolder
+from infra.front import Front, Probe
+from infra.routes import DASHBOARD, PARTNERS, SERVICES
+from infra.services import build, runtime_of, settings_of
+from shared.auth import new_api_key
+from shared.bus.factory import make_bus
+from shared.bus.port import Bus
+from shared.clock import Clock
+from shared.ids import Ids, Uuid7Ids
+from shared.service import Runtime
 
 
 @dataclass(frozen=True)

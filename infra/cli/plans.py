@@ -1,0 +1,235 @@
+"""`convene plans ...`"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli.output import AsJson, Failure, document, fields, hint, say, table
+from infra.cli.session import As, connected
+
+app = typer.Typer(no_args_is_help=True)
+
+Words = list[str] | None
+COLUMNS = ("id", "title", "type", "status", "start", "end", "where", "owner", "label", "checked")
+
+
+def _row(plan: dict[str, Any], names: dict[str, str]) -> tuple[Any, ...]:
+    return (
+        plan.get("id"),
+        ("[illustrative] " if plan.get("illustrative") else "") + str(plan.get("title", "")),
+        plan.get("type"),
+        plan.get("status"),
+        plan.get("start"),
+        plan.get("end"),
+        where(plan),
+        names.get(str(plan.get("owner")), plan.get("owner")),
+        plan.get("tlp"),
+        plan.get("checked"),
+    )
+
+
+def where(plan: dict[str, Any]) -> str:
+    places = [" ".join(filter(None, (each.get("city"), each.get("country")))) for each in plan.get("venues") or ()]
+    return ", ".join(filter(None, places)) or ", ".join(
+        [*(plan.get("beneficiary_countries") or ()), *(plan.get("beneficiary_regions") or ())]
+    )
+
+
+def partner_names(client: Any) -> dict[str, str]:
+    """Organisation id -> its acronym or name; empty when the registry cannot be read."""
+    from convene import ConveneError
+
+    try:
+        return {each.id: each.acronym or each.name for each in client.organisations.list(limit=200)}
+    except ConveneError:
+        return {}
+
+
+@app.command("list")
+def list_(
+    country: Annotated[Words, typer.Option(help="Alpha-3 code; repeat for several.")] = None,
+    theme: Annotated[Words, typer.Option()] = None,
+    audience: Annotated[Words, typer.Option()] = None,
+    type: Annotated[Words, typer.Option()] = None,
+    status: Annotated[Words, typer.Option()] = None,
+    start_gte: Annotated[str | None, typer.Option("--from", help="Starts on or after this day.")] = None,
+    start_lte: Annotated[str | None, typer.Option("--to", help="Starts on or before this day.")] = None,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plans that you may see."""
+    with connected(who) as client:
+        found = list(
+            client.plans.list(
+                country=country or None,
+                theme=theme or None,
+                audience=audience or None,
+                type=type or None,
+                status=status or None,
+                start_gte=start_gte,
+                start_lte=start_lte,
+            )
+        )
+        if as_json:
+            document(found)
+            return
+        names = partner_names(client)
+    table(COLUMNS, [_row(plan, names) for plan in found])
+    hint(f"{len(found)} plan{'s' if len(found) != 1 else ''}")
+
+
+@app.command()
+def show(plan: str, who: As = None, as_json: AsJson = False) -> None:
+    """One plan, with everything on it."""
+    with connected(who) as client:
+        _show(client.plans.get(plan), as_json)
+
+
+@app.command()
+def post(
+    file: Annotated[Path | None, typer.Option(help="A plan as JSON; `-` reads standard input.")] = None,
+    title: Annotated[str | None, typer.Option()] = None,
+    type: Annotated[str | None, typer.Option(help="training, workshop, conference, ...")] = None,
+    status: Annotated[str | None, typer.Option(help="draft, tentative or confirmed.")] = None,
+    start: Annotated[str | None, typer.Option(help="2027-03-02, 2027-W09, 2027-03, 2027-Q1 or 2027.")] = None,
+    end: Annotated[str | None, typer.Option()] = None,
+    country: Annotated[Words, typer.Option(help="Beneficiary country; repeat for several.")] = None,
+    city: Annotated[str | None, typer.Option(help="Where it takes place.")] = None,
+    venue_country: Annotated[str | None, typer.Option(help="The city's country, if not the first --country.")] = None,
+    audience: Annotated[Words, typer.Option()] = None,
+    theme: Annotated[Words, typer.Option()] = None,
+    mode: Annotated[str | None, typer.Option(help="in_person, online or hybrid.")] = None,
+    level: Annotated[str | None, typer.Option()] = None,
+    language: Annotated[Words, typer.Option()] = None,
+    programme: Annotated[str | None, typer.Option()] = None,
+    description: Annotated[str | None, typer.Option()] = None,
+    tlp: Annotated[str | None, typer.Option(help="CLEAR, GREEN, AMBER, AMBER+STRICT or RED.")] = None,
+    part_of: Annotated[str | None, typer.Option(help="The plan that this is a session of.")] = None,
+    follow_up_of: Annotated[str | None, typer.Option(help="The plan that this follows up.")] = None,
+    organisation: Annotated[str | None, typer.Option(help="Your partner, if you belong to several.")] = None,
+    on_behalf_of: Annotated[str | None, typer.Option(help="Coordinators: the partner whose plan it is.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="Posting again with the same key posts once.")] = None,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Post a plan, from a file or from options (options win)."""
+    given = {
+        "title": title,
+        "type": type,
+        "status": status,
+        "start": start,
+        "end": end,
+        "beneficiary_countries": country,
+        "audiences": audience,
+        "themes": theme,
+        "mode": mode,
+        "level": level,
+        "languages": language,
+        "programme": programme,
+        "description": description,
+        "tlp": tlp,
+        "part_of": part_of,
+        "follow_up_of": follow_up_of,
+        "organisation": organisation,
+        "on_behalf_of": on_behalf_of,
+    }
+    body = _read(file) if file else {}
+    body |= {name: value for name, value in given.items() if value not in (None, [])}
+    if city:
+        body["venues"] = [{"city": city, "country": venue_country or (country[0] if country else None)}]
+    if not body.get("title") or not body.get("type"):
+        raise Failure("a plan needs at least --title and --type (or a --file that has them)")
+    with connected(who) as client:
+        plan = client.plans.post(body, key=idempotency_key)
+    if as_json:
+        document(plan)
+        return
+    say(f"posted {plan.id}: {plan.checked or plan.status}")
+    hint("Overlaps with other plans appear within moments: convene alerts list")
+
+
+@app.command()
+def amend(
+    plan: str,
+    change: Annotated[Words, typer.Option("--set", help="field=value; the value as JSON, or as text.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Changes as a JSON merge patch; `-` reads standard input.")] = None,
+    etag: Annotated[str | None, typer.Option(help="Refuse if it has changed since you read this ETag.")] = None,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change fields of a plan; null removes a value."""
+    changes = _read(file) if file else {}
+    for each in change or ():
+        name, separator, value = each.partition("=")
+        if not separator:
+            raise Failure(f"--set {each}: write field=value")
+        changes[name] = _value(value)
+    if not changes:
+        raise Failure("nothing to change: give --set or --file")
+    with connected(who) as client:
+        _show(client.plans.amend(plan, changes, etag=etag), as_json)
+
+
+@app.command()
+def confirm(plan: str, who: As = None, as_json: AsJson = False) -> None:
+    """It will take place."""
+    with connected(who) as client:
+        _show(client.plans.confirm(plan), as_json)
+
+
+@app.command()
+def cancel(plan: str, who: As = None, as_json: AsJson = False) -> None:
+    """It will not take place; the plan stays, its alerts close."""
+    with connected(who) as client:
+        _show(client.plans.cancel(plan), as_json)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Option(help="A plan as JSON; `-` reads standard input.")],
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Similar plans that you may see; nothing is stored."""
+    with connected(who) as client:
+        found = client.plans.check(_read(file))
+    if as_json:
+        document(found)
+        return
+    table(
+        ("plan", "band", "why"), [(_plan_of(each), each.get("band"), each.get("sentence")) for each in found]
+    ) if found else say("nothing similar among the plans that you may see")
+
+
+def _plan_of(entry: dict[str, Any]) -> Any:
+    plan = entry.get("plan")
+    return plan.get("id") if isinstance(plan, dict) else plan
+
+
+def _show(plan: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        document(plan)
+        return
+    fields((name.replace("_", " "), value) for name, value in plan.items())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise Failure(f"{path}: not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise Failure(f"{path}: expected a JSON object")
+    return content
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

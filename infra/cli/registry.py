@@ -1,0 +1,161 @@
+"""`convene partners`, `convene people`"""
+
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli.output import AsJson, Failure, document, fields, hint, say, table
+from infra.cli.session import As, connected
+
+partners = typer.Typer(no_args_is_help=True)
+people = typer.Typer(no_args_is_help=True)
+
+Words = list[str] | None
+
+
+@partners.command("list")
+def list_partners(who: As = None, as_json: AsJson = False) -> None:
+    """Organisations of the registry."""
+    with connected(who, admin=True) as client:
+        found = list(client.organisations.list(limit=200))
+    if as_json:
+        document(found)
+        return
+    table(
+        ("slug", "acronym", "name", "type", "status", "id"),
+        [(each.slug, each.acronym, each.name, each.type, each.status, each.id) for each in found],
+    )
+
+
+@partners.command("show")
+def show_partner(partner: str, who: As = None, as_json: AsJson = False) -> None:
+    """One organisation, by id or slug."""
+    with connected(who, admin=True) as client:
+        found = client.organisations.get(partner)
+    _one(found, as_json)
+
+
+@partners.command("add")
+def add_partner(
+    name: Annotated[str, typer.Option()],
+    type: Annotated[str, typer.Option(help="A code of the vocabulary organisation_type.")],
+    slug: Annotated[str | None, typer.Option(help="Short name for commands and links.")] = None,
+    acronym: Annotated[str | None, typer.Option()] = None,
+    country: Annotated[str | None, typer.Option()] = None,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register an organisation (administrators)."""
+    given = {"name": name, "type": type, "slug": slug, "acronym": acronym, "country": country}
+    with connected(who, admin=True) as client:
+        made = client.organisations.add(**{key: value for key, value in given.items() if value is not None})
+    if as_json:
+        document(made)
+    else:
+        say(f"registered {made.slug} ({made.id})")
+
+
+@people.command("list")
+def list_people(who: As = None, as_json: AsJson = False) -> None:
+    """People that you may see (administrators: everybody)."""
+    with connected(who, admin=True) as client:
+        found = list(client.people.list(limit=200))
+    if as_json:
+        document(found)
+        return
+    table(
+        ("id", "name", "roles", "partners", "scope", "active"),
+        [(each.id, each.name, each.roles, each.partners, each.scope, each.active) for each in found],
+    )
+
+
+def _person(
+    name: str,
+    email: str | None,
+    partner: Words,
+    role: Words,
+    country: Words,
+    region: Words,
+    theme: Words,
+) -> dict[str, Any]:
+    scope = {key: value for key, value in (("countries", country), ("regions", region), ("themes", theme)) if value}
+    body: dict[str, Any] = {"name": name, "roles": role or ["focal_point"]}
+    if email:
+        body["email"] = email
+    if partner:
+        body["partners"] = partner
+    if scope:
+        body["scope"] = scope
+    if "focal_point" in body["roles"] and not partner:
+        raise Failure("a focal point posts for a partner: give --partner")
+    return body
+
+
+Name = Annotated[str, typer.Option(help="The person's name; it stays in the partners service.")]
+Email = Annotated[str | None, typer.Option()]
+Partner = Annotated[Words, typer.Option(help="Id or slug; repeat for several.")]
+Role = Annotated[Words, typer.Option(help="focal_point (default), coordinator, reader, donor, administrator.")]
+Country = Annotated[Words, typer.Option("--country", help="A coordinator's scope: country.")]
+Region = Annotated[Words, typer.Option("--region", help="A coordinator's scope: M49 region; 001 is the world.")]
+Theme = Annotated[Words, typer.Option("--theme", help="A coordinator's scope: theme.")]
+
+
+@people.command("add")
+def add_person(
+    name: Name,
+    email: Email = None,
+    partner: Partner = None,
+    role: Role = None,
+    country: Country = None,
+    region: Region = None,
+    theme: Theme = None,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a person without inviting them yet (administrators)."""
+    body = _person(name, email, partner, role, country, region, theme)
+    with connected(who, admin=True) as client:
+        made = client.people.add(**body)
+    if as_json:
+        document(made)
+    else:
+        say(f"added {made.id}")
+        hint(f"Invite: convene people invite --person {made.id}")
+
+
+@people.command()
+def invite(
+    person: Annotated[str | None, typer.Option(help="Somebody who was added before.")] = None,
+    name: Annotated[str | None, typer.Option(help="Somebody new.")] = None,
+    email: Email = None,
+    partner: Partner = None,
+    role: Role = None,
+    country: Country = None,
+    region: Region = None,
+    theme: Theme = None,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a one-use link that gives a person their first key."""
+    if (person is None) == (name is None):
+        raise Failure("give --person (somebody who was added) or --name (somebody new)")
+    given: dict[str, Any] = (
+        {"person": person}
+        if person
+        else {"new_person": _person(name or "", email, partner, role, country, region, theme)}
+    )
+    with connected(who, admin=True) as client:
+        made = client.invitations.add(**given)
+        link = f"{client.base_url}/join/{made.code}"
+    if as_json:
+        document({**made, "link": link})
+        return
+    say(f"{link}\ncode {made.code}" + (f", valid until {made.expires_at}" if made.expires_at else ""))
+    hint("It works once, and is not shown again.")
+
+
+def _one(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        document(found)
+    else:
+        fields((name.replace("_", " "), value) for name, value in found.items())

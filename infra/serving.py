@@ -1,0 +1,102 @@
+"""`convene serve` and `convene migrate`: one service in one process, wired by settings alone."""
+
+import asyncio
+import os
+
+from starlette.types import ASGIApp
+
+from infra.cli.output import REFUSED, Failure
+from infra.front import Front
+from infra.routes import DASHBOARD, SERVICES
+from infra.server import AddressInUse, listen, run
+from infra.services import UnknownService, build, migrations_of, runtime_of, settings_of
+from shared import logs, sqlite, telemetry
+from shared.clock import SystemClock
+
+GATEWAY = "gateway"
+
+
+def serve_one(service: str, host: str, port: int) -> None:
+    """Serve until a signal. Raises Failure with what is wrong with the settings or the address."""
+    sqlite.install()
+    try:
+        with listen(host, port) as listening:
+            app, closing = _gateway() if service == GATEWAY else _app(service)
+            served = run(app, listening, closing=closing)
+    except (AddressInUse, UnknownService) as error:
+        raise Failure(str(error)) from error
+    if not served:
+        raise Failure(f"{service} could not start; the reason is above", REFUSED)
+
+
+def _app(service: str):
+    if service == DASHBOARD:
+        return _dashboard(), lambda: None
+    settings = _settings(service)
+    logs.setup(settings.log_format, settings.log_level)
+    telemetry.setup(service, settings.otel_endpoint)
+    clock = SystemClock.starting_at(settings.clock_start) if settings.clock_start else SystemClock()
+    app = build(service, settings, clock=clock)
+    return app, runtime_of(app).closing.set
+
+
+def _dashboard() -> ASGIApp:
+    from dashboard.app import build as build_dashboard
+    from dashboard.settings import DashboardSettings
+
+    logs.setup(os.environ.get("CONVENE_LOG_FORMAT", "console"), os.environ.get("CONVENE_LOG_LEVEL", "INFO"))
+    # health and the problem pages are served beside it, for a gateway that knows neither
+    return Front({DASHBOARD: build_dashboard(DashboardSettings())}, {})  # pyright: ignore[reportCallIssue]
+
+
+def _gateway():
+    from infra.gateway import Gateway, upstreams_of
+
+    logs.setup(os.environ.get("CONVENE_LOG_FORMAT", "console"), os.environ.get("CONVENE_LOG_LEVEL", "INFO"))
+    try:
+        gateway = Gateway(upstreams_of(os.environ))
+    except ValueError as error:
+        raise Failure(str(error)) from error
+    return gateway, gateway.closing.set
+
+
+def migrate_one(service: str) -> str:
+    """Upgrade the service's schema to head; the revision it is at then. Raises Failure."""
+    from shared.db import Database
+    from shared.migrations import upgrade
+
+    sqlite.install()
+    try:
+        settings = _settings(service)
+        config = migrations_of(service)
+    except UnknownService as error:
+        raise Failure(str(error)) from error
+    logs.setup(settings.log_format, "WARNING")
+
+    async def work() -> None:
+        db = Database(settings.database_url.get_secret_value())
+        try:
+            await upgrade(db, config)
+        finally:
+            await db.dispose()
+
+    try:
+        asyncio.run(work())
+    except OSError as error:
+        raise Failure(f"{service}: the database does not answer: {error}", REFUSED) from error
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(config).get_current_head() or "nothing"
+
+
+def _settings(service: str):
+    from pydantic import ValidationError
+
+    try:
+        return settings_of(service)
+    except ValidationError as error:
+        wrong = "; ".join(f"{service.upper()}_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
+        raise Failure(f"settings of {service}: {wrong}") from error
+
+
+__all__ = ["SERVICES", "migrate_one", "serve_one"]
