@@ -96,7 +96,6 @@ async def reverse(command: Reverse, uow: ActivitiesUnit, principal: Principal) -
             await tell(row, "alert.updated", uow)
     else:
         await uow.session.execute(delete(VerdictRow).where(col(VerdictRow.decision) == made.id))
-        uow.session.expire_all()
         if made.verdict == "link":
             await _settle_activities(plans, uow)
         await lane.settle(plans, uow)

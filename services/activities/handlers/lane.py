@@ -252,7 +252,6 @@ def _fingerprint(pairs: Iterable[Pair], state: _State) -> str:
 
 async def _store_matches(plan_id: str, found: Sequence[Match], uow: ActivitiesUnit) -> None:
     await uow.session.execute(delete(MatchRow).where(or_(col(MatchRow.a) == plan_id, col(MatchRow.b) == plan_id)))
-    uow.session.expire_all()
     for one in found:
         uow.session.add(
             MatchRow(a=one.a, b=one.b, score=one.score, band=one.band, in_house=one.in_house, document=asdict(one))

@@ -81,14 +81,17 @@ def match(features: Features, table: FeatureTable, weights: Weights = FIRST) -> 
         & ~np.isin(table.rows["status"], refused)
         & (table.rows["plan"] != features.row["plan"])
     )
-    found = [_explained(features, table.at(int(i)), levels, int(i), weights) for i in np.flatnonzero(kept)]
+    found = [
+        _explained(features, table.at(int(i)), levels, int(i), int(scores[i]), weights) for i in np.flatnonzero(kept)
+    ]
     return sorted(found, key=lambda one: (-one.score, one.a, one.b))
 
 
 def compare(a: Features, b: Features, weights: Weights = FIRST) -> Match:
     """The pair explained whatever its score, also when it is nothing (band `none`) and whatever the status."""
     table = FeatureTable.of([b])
-    return _explained(a, b, _levels(a, table), 0, weights)
+    levels = _levels(a, table)
+    return _explained(a, b, levels, 0, int(_scores(levels, weights, 1)[0]), weights)
 
 
 def coverage(features: Features) -> Coverage:
@@ -117,7 +120,9 @@ def _scores(levels: dict[str, Array], weights: Weights, size: int) -> Array:
     return total
 
 
-def _explained(one: Features, other: Features, levels: dict[str, Array], index: int, weights: Weights) -> Match:
+def _explained(
+    one: Features, other: Features, levels: dict[str, Array], index: int, score: int, weights: Weights
+) -> Match:
     a, b = sorted((one, other), key=lambda features: features.plan_id)
     rows: list[Contribution] = []
     for field, column in levels.items():
@@ -126,7 +131,6 @@ def _explained(one: Features, other: Features, levels: dict[str, Array], index: 
         # a policy row shows even when it weighs nothing
         if weight or (field == "in_house" and level != "other partner"):
             rows.append(Contribution(field, level, why(field, level, a, b), weight))
-    score = weights.prior + sum(row.weight for row in rows)
     return Match(
         a=a.plan_id,
         b=b.plan_id,

@@ -1,0 +1,111 @@
+"""What the routers share: the way into the edge, domain errors as problems, documented error answers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any
+
+from fastapi import Header, Query, Request
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.activities.domain.content import Invalid
+from services.activities.domain.plan import Refused
+from services.activities.uow import ActivitiesUnit
+from shared.clock import Clock
+from shared.etags import etag, unchanged
+from shared.idempotency import Answer
+from shared.ids import Ids
+from shared.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor
+from shared.problem import KINDS, Problem
+from shared.service import Runtime
+from shared.visibility import Principal
+
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
+IfMatch = Annotated[str | None, Header(alias="If-Match")]
+IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match")]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+Cursor = Annotated[str | None, Query(max_length=200)]
+
+
+def problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI `responses` for these kinds of problems."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        status, title = KINDS[kind]
+        known = found.get(status)
+        found[status] = {
+            "description": f"{known['description']}; {title}" if known else title,
+            "content": {"application/problem+json": {"schema": {"type": "object"}}},
+        }
+    return found
+
+
+def page_of(limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> Page:
+    return Page(limit, decode_cursor(cursor, length=1) if cursor else None)
+
+
+class Services:
+    """The runtime's parts that a route needs; made once per request from `app.state`."""
+
+    def __init__(self, request: Request) -> None:
+        runtime: Runtime = request.app.state.runtime
+        self.runtime = runtime
+        self.clock: Clock = request.app.state.clock
+        self.ids: Ids = request.app.state.ids
+
+    def unit(self, session: AsyncSession, principal: Principal) -> ActivitiesUnit:
+        return ActivitiesUnit(session, self.clock, self.ids, actor=principal.id)
+
+    async def run(
+        self,
+        request: Request,
+        principal: Principal,
+        work: Callable[[ActivitiesUnit], Awaitable[Answer]],
+        *,
+        body: Any = None,
+        key: str | None = None,
+        key_required: bool = False,
+        lane: str | None = None,
+    ) -> Response:
+        """One command in one transaction; domain errors become problems that name the field."""
+
+        async def in_unit(session: AsyncSession) -> Answer:
+            uow = self.unit(session, principal)
+            answer = await work(uow)
+            await uow.flush()
+            return answer
+
+        try:
+            answer = await self.runtime.edge.run(
+                in_unit,
+                principal=principal,
+                method=request.method,
+                path=request.url.path,
+                body=body,
+                key=key,
+                key_required=key_required,
+                lane=lane,
+            )
+        except (Invalid, Refused) as error:
+            raise as_problem(error) from error
+        return JSONResponse(dict(answer.body), status_code=answer.status, headers=dict(answer.headers))
+
+
+def as_problem(error: Invalid | Refused) -> Problem:
+    if isinstance(error, Refused):
+        return Problem("conflict", str(error), [error.error])
+    return Problem("invalid", str(error), error.errors)
+
+
+def answer_with_tag(status: int, document: Mapping[str, Any], location: str | None = None) -> Answer:
+    headers = {"ETag": etag(int(document["version"]), document)}
+    if location:
+        headers["Location"] = location
+    return Answer(status, document, headers)
+
+
+def tagged(document: Mapping[str, Any], if_none_match: str | None) -> Response:
+    """A GET's answer: 304 where the caller holds this very representation."""
+    tag = etag(int(document.get("version", 0)), document)
+    if unchanged(if_none_match, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    return JSONResponse(dict(document), headers={"ETag": tag, "Cache-Control": "private, no-cache"})

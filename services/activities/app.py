@@ -1,0 +1,85 @@
+"""The composition root: settings -> database, bus, consumers, routes."""
+
+import asyncio
+
+from fastapi import FastAPI
+from shared.deadletters import deadletter_router
+
+from services.activities.api import alerts, plans
+from services.activities.consumers import MATCHER, subscriptions
+from services.activities.handlers.timers import wake_snoozed
+from services.activities.orm import kernel, known
+from services.activities.settings import ActivitiesSettings
+from services.activities.uow import SOURCE, TOPIC, ActivitiesUnit
+from shared import migrations
+from shared.auth import Authenticator
+from shared.bus.factory import make_bus
+from shared.bus.port import Bus
+from shared.clock import Clock, SystemClock
+from shared.db import Database
+from shared.ids import Ids, Uuid7Ids
+from shared.leases import MATCHING, TIMERS, Term, wait
+from shared.service import Runtime, health_router
+from shared.web import make_app
+
+NAME = "activities"
+
+
+def build(
+    settings: ActivitiesSettings, *, clock: Clock | None = None, ids: Ids | None = None, bus: Bus | None = None
+) -> FastAPI:
+    """The service as an ASGI application. With `bus` it shares that of the one-process runner."""
+    clock = clock or (SystemClock.starting_at(settings.clock_start) if settings.clock_start else SystemClock())
+    ids = ids or Uuid7Ids(clock)
+    db = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool)
+    config = migrations.config_for(__file__)
+
+    async def prepare() -> None:
+        await (migrations.upgrade(db, config) if settings.migrate_at_start else migrations.require_current(db, config))
+
+    runtime = Runtime(
+        name=NAME,
+        db=db,
+        kernel=kernel,
+        bus=bus or make_bus(settings.bus_url, client_id=NAME, clock=clock),
+        clock=clock,
+        publishes=[TOPIC],
+        prepare=prepare,
+        lease_ttl=settings.lease_ttl,
+        owns_bus=bus is None,
+    )
+    for consumer, subscription in subscriptions(clock, ids, runtime.leases).items():
+        runtime.subscribe(subscription, lane=MATCHING if consumer == MATCHER else None)
+    runtime.background("timers", _timers(runtime, clock, ids, settings.timer_seconds))
+
+    app = make_app(
+        "Convene activities",
+        "Plans, matching, alerts, decisions and joint activities.",
+        runtime.lifespan,
+        max_body_bytes=settings.max_body_bytes,
+    )
+    app.state.runtime, app.state.settings = runtime, settings
+    app.state.clock, app.state.ids = clock, ids
+    app.state.authenticator = Authenticator(db, known, clock)
+    for router in (plans.router, alerts.router, deadletter_router(runtime, NAME), health_router(runtime)):
+        app.include_router(router)
+    return app
+
+
+def _timers(runtime: Runtime, clock: Clock, ids: Ids, seconds: float):
+    async def run(stop: asyncio.Event) -> None:
+        async def work(term: Term) -> None:
+            while not stop.is_set():
+                async with runtime.db.write() as session:
+                    await runtime.leases.fence(session, term)
+                    await runtime.leases.enter(session, MATCHING)
+                    uow = ActivitiesUnit(session, clock, ids, actor=SOURCE)
+                    woken = await wake_snoozed(uow)
+                    await uow.flush()
+                if woken:
+                    runtime.relay.nudge()
+                await wait(stop, seconds)
+
+        await runtime.leases.lead(TIMERS, work, stop)
+
+    return run

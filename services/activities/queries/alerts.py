@@ -1,0 +1,140 @@
+"""Alerts as their readers see them: in full, blind, or not at all (shared/visibility.py)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from services.activities.domain.alerts import LIVE, severity_level
+from services.activities.domain.plan import Plan
+from services.activities.handlers.decisions import represent as represent_decision
+from services.activities.orm import AlertRow, AlertSideRow, DecisionRow
+from services.activities.uow import ActivitiesUnit
+from shared.paging import Page, encode_cursor
+from shared.problem import not_found
+from shared.visibility import AlertSight, Outcome, Principal, sight_of_alert
+
+STATUSES: Mapping[str, tuple[str, ...] | None] = {
+    "live": tuple(sorted(LIVE)),
+    "open": ("open",),
+    "waiting": ("waiting",),
+    "snoozed": ("snoozed",),
+    "escalated": ("escalated",),
+    "decided": ("decided",),
+    "closed": ("closed",),
+    "all": None,
+}
+SCAN, SCAN_LIMIT = 200, 4000
+
+
+async def list_alerts(
+    uow: ActivitiesUnit, principal: Principal, *, status: str, kind: str | None, plan: str | None, page: Page
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Newest first, without explanations; the cursor is the last row looked at."""
+    query = select(AlertRow).order_by(col(AlertRow.id).desc())
+    wanted = STATUSES[status]
+    if wanted:
+        query = query.where(col(AlertRow.status).in_(wanted))
+    if kind:
+        query = query.where(col(AlertRow.kind) == kind)
+    if plan:
+        query = query.where(col(AlertRow.id).in_(select(col(AlertSideRow.alert)).where(col(AlertSideRow.plan) == plan)))
+    after, shown, read = (page.after or (None,))[0], [], 0
+    while read < SCAN_LIMIT:
+        step = query.where(col(AlertRow.id) < after) if after else query
+        rows = list((await uow.session.execute(step.limit(SCAN))).scalars())
+        read += len(rows)
+        plans = await _plans_of(rows, uow)
+        for row in rows:
+            seen = _sight(row, plans, principal)
+            if seen.shown:
+                if len(shown) == page.limit:
+                    return shown, encode_cursor((after,))
+                shown.append(_view(row, seen, plans))
+            after = row.id
+        if len(rows) < SCAN:
+            return shown, None
+    return shown, encode_cursor((after,))
+
+
+async def get_alert(uow: ActivitiesUnit, principal: Principal, alert_id: str) -> dict[str, Any]:
+    """One alert with its explanation and decisions, as far as this principal sees all sides."""
+    row = await uow.alert(alert_id)
+    if row is None:
+        raise not_found("alert")
+    plans = await _plans_of([row], uow)
+    seen = _sight(row, plans, principal)
+    if not seen.shown:
+        raise not_found("alert")
+    view = _view(row, seen, plans)
+    if seen.explained:
+        view["change"] = row.texts.get("change", "")
+        view["explanation"] = row.texts.get("pairs", [])
+        view["decisions"] = [await represent_decision(made, uow) for made in await uow.decisions_of(row.id)]
+    return view
+
+
+async def get_decision(uow: ActivitiesUnit, principal: Principal, decision_id: str) -> dict[str, Any]:
+    made = await uow.session.get(DecisionRow, decision_id)
+    row = await uow.alert(made.alert) if made else None
+    if made is None or row is None:
+        raise not_found("decision")
+    if not _sight(row, await _plans_of([row], uow), principal).explained:
+        raise not_found("decision")
+    return await represent_decision(made, uow)
+
+
+async def _plans_of(rows: Sequence[AlertRow], uow: ActivitiesUnit) -> dict[str, Plan]:
+    ids = {plan for row in rows for plan in row.versions}
+    return {plan.id: plan for plan in await uow.plans(ids)} if ids else {}
+
+
+def _sight(row: AlertRow, plans: Mapping[str, Plan], principal: Principal) -> AlertSight:
+    return sight_of_alert(principal, {plan: plans[plan].facts for plan in row.versions if plan in plans})
+
+
+def _view(row: AlertRow, seen: AlertSight, plans: Mapping[str, Plan]) -> dict[str, Any]:
+    """A blind alert says that something overlaps your plan, and whom to call; nothing else, not even when it changed."""
+    sides = [
+        {"plan": plan, "version": row.versions[plan], "partner": plans[plan].owner, "title": plans[plan].content.title}
+        for plan in sorted(row.versions)
+        if seen.sides.get(plan) is Outcome.FULL
+    ]
+    if seen.blind:
+        own = [{"plan": side["plan"], "partner": side["partner"]} for side in sides]
+        return {
+            "id": row.id,
+            "blind": True,
+            "sides": own,
+            "contacts": sorted(seen.contacts),
+            "status": _blind_status(row),
+        }
+    view: dict[str, Any] = {
+        "id": row.id,
+        "version": row.version,
+        "kind": row.kind,
+        "overlap_kind": row.overlap_kind,
+        "status": row.status,
+        "reason": row.reason,
+        "band": row.band,
+        "severity": severity_level(row.severity),
+        "capped": row.capped,
+        "blind": False,
+        "sides": sides,
+        "contacts": sorted(seen.contacts),
+        "opened_at": row.opened_at.isoformat(),
+        "updated_at": row.updated_at.isoformat(),
+    }
+    if seen.explained:
+        view |= {
+            "probability": row.probability,
+            "sentence": row.texts.get("sentence", ""),
+            "groups": row.groups,
+            "due_at": row.due_at.isoformat() if row.due_at else None,
+        }
+    return view
+
+
+def _blind_status(row: AlertRow) -> str:
+    return "open" if row.status in LIVE else "closed"

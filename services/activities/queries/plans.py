@@ -1,0 +1,121 @@
+"""Plans as their readers see them. SQL narrows to what can be visible; `shared.visibility` decides on every row."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, false, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from services.activities.domain.plan import represent
+from services.activities.orm import PlanRow, PlanTagRow, PlanVersionRow
+from services.activities.uow import plan_of_row
+from shared.filters import Filter
+from shared.paging import Page, encode_cursor
+from shared.problem import not_found
+from shared.visibility import AMBER, AMBER_STRICT, CLEAR, GREEN, Outcome, Principal, sight
+
+SCAN = 400
+"""Rows read per step while a page is filled; a page ends early rather than reading more than SCAN_LIMIT rows."""
+SCAN_LIMIT = 4000
+
+
+async def list_plans(
+    session: AsyncSession, principal: Principal, wanted: Filter, page: Page
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Newest first. The cursor is the last row looked at, so that hidden rows leave no gap to count."""
+    query = select(PlanRow).where(may_be_visible(principal), *_clauses(wanted)).order_by(col(PlanRow.id).desc())
+    after, shown, read = (page.after or (None,))[0], [], 0
+    while read < SCAN_LIMIT:
+        step = query.where(col(PlanRow.id) < after) if after else query
+        rows = list((await session.execute(step.limit(SCAN))).scalars())
+        read += len(rows)
+        for row in rows:
+            plan = plan_of_row(row)
+            if sight(principal, plan.facts) is Outcome.FULL:
+                if len(shown) == page.limit:
+                    return shown, encode_cursor((after,))
+                shown.append(represent(plan, row.checked))
+            after = row.id
+        if len(rows) < SCAN:
+            return shown, None
+    return shown, encode_cursor((after,))
+
+
+async def get_plan(session: AsyncSession, principal: Principal, plan_id: str) -> dict[str, Any]:
+    row = await _visible_row(session, principal, plan_id)
+    return represent(plan_of_row(row), row.checked)
+
+
+async def get_history(session: AsyncSession, principal: Principal, plan_id: str) -> list[dict[str, Any]]:
+    """Every version, oldest first: who made it (an opaque id), what it changed, and the content it had."""
+    await _visible_row(session, principal, plan_id)
+    found = await session.execute(
+        select(PlanVersionRow).where(col(PlanVersionRow.plan) == plan_id).order_by(col(PlanVersionRow.version))
+    )
+    return [
+        {
+            "version": row.version,
+            "action": row.action,
+            "actor": row.actor,
+            "at": row.at.isoformat(),
+            "changed": row.changed,
+            "content": row.content,
+        }
+        for row in found.scalars()
+    ]
+
+
+async def _visible_row(session: AsyncSession, principal: Principal, plan_id: str) -> PlanRow:
+    row = await session.get(PlanRow, plan_id)
+    if row is None or sight(principal, plan_of_row(row).facts) is not Outcome.FULL:
+        raise not_found("plan")
+    return row
+
+
+def may_be_visible(principal: Principal) -> ColumnElement[bool]:
+    """A necessary condition, for the index's sake. It never decides: `sight` does."""
+    if not principal.signed_in:
+        return col(PlanRow.tlp) == CLEAR
+    named = select(col(PlanTagRow.plan)).where(
+        col(PlanTagRow.kind) == "named", col(PlanTagRow.value).in_(sorted({*principal.partners, str(principal.person)}))
+    )
+    labels = [CLEAR, GREEN, *([AMBER, AMBER_STRICT] if "coordinator" in principal.roles else [])]
+    return or_(
+        col(PlanRow.tlp).in_(labels),
+        col(PlanRow.owner).in_(sorted(principal.partners)) if principal.partners else false(),
+        col(PlanRow.posted_by) == principal.person,
+        col(PlanRow.id).in_(named),
+    )
+
+
+def _clauses(wanted: Filter) -> list[ColumnElement[bool]]:
+    clauses: list[ColumnElement[bool]] = [true()]
+    tags = {
+        "country": wanted.countries,
+        "theme": wanted.themes,
+        "audience": wanted.audiences,
+        "partner": wanted.partners,
+    }
+    for kind, values in tags.items():
+        if values:
+            tagged = select(col(PlanTagRow.plan)).where(
+                col(PlanTagRow.kind) == kind, col(PlanTagRow.value).in_(sorted(values))
+            )
+            clauses.append(col(PlanRow.id).in_(tagged))
+    for column, values in (
+        (PlanRow.type, wanted.types),
+        (PlanRow.status, wanted.statuses),
+        (PlanRow.mode, wanted.modes),
+    ):
+        if values:
+            clauses.append(col(column).in_(sorted(values)))
+    bounds = (
+        (col(PlanRow.start), wanted.start_from, wanted.start_to),
+        (col(PlanRow.end), wanted.end_from, wanted.end_to),
+    )
+    for column, first, last in bounds:
+        if first:
+            clauses.append(column >= first)
+        if last:
+            clauses.append(column <= last)
+    return clauses

@@ -1,0 +1,65 @@
+"""`plans:check`: similar plans for one that is not posted (yet). Stores nothing, and answers only from what may be seen."""
+
+from dataclasses import asdict
+from typing import Any
+
+from services.activities.domain.content import Content
+from services.activities.domain.plan import Plan, represent, text_of
+from services.activities.matching import overlaps
+from services.activities.matching.engine import COVERAGE_TEXT, coverage, match
+from services.activities.matching.explain import explain
+from services.activities.matching.features import extract
+from services.activities.matching.table import FeatureTable
+from services.activities.orm import PlanRow
+from services.activities.uow import ActivitiesUnit, plan_of_row
+from shared.visibility import Outcome, Principal, sight
+
+MOST = 20
+
+
+async def similar_plans(content: Content, owner: str, uow: ActivitiesUnit, principal: Principal) -> dict[str, Any]:
+    """Visible plans that may be the same activity, or that would collide; the likeliest first, at most MOST of each."""
+    now = uow.clock.now()
+    draft = Plan(uow.ids.new("plan"), 1, owner, principal.id, True, "", "", content, now, now)
+    features = extract(text_of(draft, ()))
+    chosen = await uow.candidates_of(features)
+    seen: dict[str, dict[str, Any]] = {}
+    for plan_id in chosen.plan_ids:
+        row = await uow.session.get(PlanRow, plan_id)
+        if row is not None:
+            plan = plan_of_row(row)
+            if sight(principal, plan.facts) is Outcome.FULL and not plan.facts.draft:
+                seen[plan_id] = represent(plan, row.checked)
+    others = await uow.features(seen)
+    matches = [
+        one for one in match(features, FeatureTable.of(others[key] for key in sorted(others))) if not one.in_house
+    ]
+    found = [
+        {
+            "plan": seen[other],
+            "probability": round(one.probability, 4),
+            "band": one.band,
+            "sentence": explain(one).sentence,
+            "contributions": [asdict(row) for row in one.contributions],
+        }
+        for one in matches[:MOST]
+        for other in one.pair
+        if other != features.plan_id
+    ]
+    same = {each for one in matches for each in one.pair}
+    colliding = [overlaps.overlap(features, others[key]) for key in sorted(others) if key not in same]
+    listed = sorted((one for one in colliding if one), key=lambda one: one.order)[:MOST]
+    return {
+        "data": found,
+        "overlaps": [
+            {
+                "plan": seen[one.b if one.a == features.plan_id else one.a],
+                "overlap_kind": one.kind,
+                "severity": one.level,
+                "sentence": one.why,
+            }
+            for one in listed
+        ],
+        "checked": COVERAGE_TEXT[coverage(features)],
+        "capped": chosen.capped,
+    }
