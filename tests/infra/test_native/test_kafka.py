@@ -86,7 +86,10 @@ async def test_three_brokers_form_one_cluster_and_outlive_one_of_them(new_kafka:
     for broker in cluster.brokers:
         assert cluster.metadata(broker).brokers == {1, 2, 3}
     await _create_topic(cluster.bootstrap, "threefold", replicas=3)
-    replicas = [p.replicas for p in cluster.metadata().partitions if p.topic == "threefold"]
+    replicas: list[tuple[int, ...]] = []
+    while not replicas:  # the controller knows the topic first, the brokers a moment later
+        await asyncio.sleep(0.1)
+        replicas = [p.replicas for p in cluster.metadata().partitions if p.topic == "threefold"]
     assert [set(r) for r in replicas] == [{1, 2, 3}]
 
     cluster.kill(2)
