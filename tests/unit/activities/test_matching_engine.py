@@ -85,6 +85,16 @@ def test_a_second_posting_by_another_partner_is_found():
     assert not found[0].in_house
 
 
+def test_the_most_probable_comes_first_then_the_smaller_id():
+    near, far = {"title": "Darknet and e-evidence"}, {"start": date(2026, 3, 10), "end": date(2026, 3, 13)}
+    stored = [
+        features("plan_b", "org_b", **near, **far), features("plan_d", "org_b", **near), features("plan_c", "org_c", **near),
+        features("plan_e", "org_e"),
+    ]  # fmt: skip
+    found = match(features(), FeatureTable.of(stored))
+    assert [one.b for one in found] == ["plan_e", "plan_c", "plan_d", "plan_b"]
+
+
 MARCH = date(2026, 3, 9)
 NEVER_DUPLICATES = {
     "the next edition": {"start": date(2027, 3, 8), "end": date(2027, 3, 10)},
