@@ -83,8 +83,10 @@ class SqliteStorage:
     async def close(self) -> None:
         if self._thread:
             thread, self._thread = self._thread, None
-            await asyncio.get_running_loop().run_in_executor(thread, self._close)
-            thread.shutdown(wait=False)
+            try:
+                await asyncio.get_running_loop().run_in_executor(thread, self._close)
+            finally:
+                thread.shutdown()  # it has nothing left to do, so this does not wait
 
     async def create(self, topics: Sequence[Topic]) -> None:
         await self._run(lambda: self._create(topics))

@@ -32,7 +32,7 @@ class KafkaBus:
         self._bootstrap, self._client_id = bootstrap, client_id
         self._options = options or KafkaOptions()
         self._producer = KafkaProducer(bootstrap, client_id, self._options)
-        self._consumers: list[KafkaConsumer] = []
+        self._consumers: set[KafkaConsumer] = set()  # those that run; they enter and leave by themselves
         self._log_id: str | None = None
 
     @property
@@ -43,7 +43,7 @@ class KafkaBus:
 
     @property
     def rebuilt(self) -> int:
-        """How many producers and consumers had to be thrown away and built anew: a figure for health and metrics."""
+        """How many producers, and clients of running consumers, were thrown away: a figure for health and metrics."""
         return self._producer.rebuilt + sum(consumer.rebuilt for consumer in self._consumers)
 
     async def start(self) -> None:
@@ -65,13 +65,11 @@ class KafkaBus:
         await self._producer.publish(records)
 
     def consumer(self, group: str | None, topics: Sequence[str], *, on_revoke: OnRevoke | None = None) -> KafkaConsumer:
-        consumer = KafkaConsumer(self._bootstrap, self._client_id, group, topics, on_revoke, self._options)
-        self._consumers = [*(known for known in self._consumers if known.running), consumer]
-        return consumer
+        return KafkaConsumer(self._bootstrap, self._client_id, group, topics, on_revoke, self._options, self._consumers)
 
     async def stop(self) -> None:
         """Ends the consumers that still run, flushes for at most a few seconds, closes the connections."""
-        await asyncio.gather(*(consumer.stop() for consumer in self._consumers))
+        await asyncio.gather(*(consumer.stop() for consumer in list(self._consumers)))
         await self._producer.stop()
         self._log_id = None
 

@@ -33,6 +33,7 @@ class KafkaOptions:
 
     timeout            bounds every publish, commit, look-up and start
     session            a member that is silent for so long is taken for dead
+    heartbeat          how often it speaks, hence how soon it hears that somebody has come or gone
     rebalance          how long the group waits for a member to let go; must exceed `drain`
     drain              how long `on_revoke` may take; then the partitions move all the same
     stall              a consumer that has something to read and reads nothing for so long is rebuilt
@@ -43,6 +44,7 @@ class KafkaOptions:
 
     timeout: float = 10.0
     session: float = 10.0
+    heartbeat: float = 1.0
     rebalance: float = 40.0
     drain: float = 30.0
     stall: float = 20.0
@@ -74,7 +76,7 @@ def make_consumer(bootstrap: str, client_id: str, group: str | None, options: Ka
         enable_auto_commit=False,  # it commits by time, in the background: also what nobody has handled yet
         auto_offset_reset="earliest",  # "latest" loses whatever was published before a new group's first look
         session_timeout_ms=int(options.session * 1000),
-        heartbeat_interval_ms=int(options.session * 1000 / 3.3),
+        heartbeat_interval_ms=int(options.heartbeat * 1000),
         rebalance_timeout_ms=int(options.rebalance * 1000),
         # A JoinGroup is answered when the last member has let go, so its request must outlast the rebalance.
         request_timeout_ms=int((options.rebalance + 5) * 1000),

@@ -31,7 +31,10 @@ Drained = tuple[dict[TopicPartition, int], Mapping[Any, Sequence[Any]]]
 
 
 class KafkaConsumer:
-    """Implements `Consumer`. `rebuilt` counts how often the client underneath was thrown away."""
+    """Implements `Consumer`. `rebuilt` counts how often the client underneath was thrown away.
+
+    `running` is where it enters on start and leaves on stop, so that its bus can end it.
+    """
 
     def __init__(
         self,
@@ -41,12 +44,13 @@ class KafkaConsumer:
         topics: Sequence[str],
         on_revoke: OnRevoke | None,
         options: KafkaOptions,
+        running: "set[KafkaConsumer]",
     ) -> None:
         self._bootstrap, self._client_id, self._group = bootstrap, client_id, group
         self._topics, self._on_revoke, self._options = sorted(set(topics)), on_revoke, options
         self._client: Any = None
         self._opening = asyncio.Lock()
-        self.running = False
+        self._all_running = running
         self.rebuilt = 0
         self._revoking = False
         self._generations = 0
@@ -59,7 +63,7 @@ class KafkaConsumer:
 
     async def start(self) -> None:
         """Also raises UnknownTopic. Returns when the group has dealt, or (a slow rebalance) after the time limit."""
-        self.running = True
+        self._all_running.add(self)
         if self._client is None:
             await self._open()
         try:
@@ -138,7 +142,7 @@ class KafkaConsumer:
         return {ours(tp): offset for tp, offset in found.items()}
 
     async def stop(self) -> None:
-        self.running = False
+        self._all_running.discard(self)
         client, self._client = self._client, None
         self._let_go()
         await self._stop_draining()
@@ -158,7 +162,7 @@ class KafkaConsumer:
             except BaseException:
                 await stop_consumer(client)
                 raise
-            if not self.running:
+            if self not in self._all_running:
                 await stop_consumer(client)  # stopped while we were at it
                 return
             self._client, self._commit_failures = client, 0
@@ -298,7 +302,7 @@ class KafkaConsumer:
         self._owned[tp] = self._generations
 
     def _check_running(self) -> None:
-        if not self.running:
+        if self not in self._all_running:
             raise RuntimeError("the consumer does not run: start() first, and never after stop()")
 
     def _check_owned(self, offsets: Mapping[TopicPartition, int]) -> None:
