@@ -36,6 +36,7 @@ class Runtime:
 
     publishes   the topics this service owns (created at start, with the dead-letter topics of its consumers)
     tasks       further background work, name -> coroutine function taking the stop event
+    topics      further topics to create, e.g. those of a reader that is not a subscription
     """
 
     name: str
@@ -47,12 +48,14 @@ class Runtime:
     prepare: Callable[[], Awaitable[None]]
     lease_ttl: float = 9.0
     owns_bus: bool = True
+    topics: Sequence[Topic] = ()
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: dict[str, Task] = field(default_factory=dict[str, Task])
     _running: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
     _dispatchers: dict[str, Dispatcher] = field(default_factory=dict[str, Dispatcher])
     _connected: asyncio.Event = field(default_factory=asyncio.Event)
+    _reports: dict[str, Callable[[], Any]] = field(default_factory=dict[str, Callable[[], Any]])
     _prepared: bool = False
 
     def __post_init__(self) -> None:
@@ -88,6 +91,10 @@ class Runtime:
     def background(self, name: str, task: Task) -> None:
         self._tasks[name] = task
 
+    def report(self, name: str, check: Callable[[], Any]) -> None:
+        """Show in `/readyz`, under `name`, what `check` answers: counts and states, no content."""
+        self._reports[name] = check
+
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncGenerator[None]:
         await self.prepare()
@@ -114,7 +121,7 @@ class Runtime:
         log.info("service.stopped", service=self.name)
 
     async def _connect(self) -> None:
-        topics = [Topic(name) for name in self.publishes]
+        topics = [*(Topic(name) for name in self.publishes), *self.topics]
         for dispatcher in self._dispatchers.values():
             found = dispatcher.subscription
             topics += [Topic(dead_letter_topic(topic, found.consumer), 1) for topic in found.topics]
@@ -169,6 +176,7 @@ class Runtime:
                 "ignored": progress.ignored,
                 "parked": progress.parked,
             }
+        checks |= {name: check() for name, check in self._reports.items()}
         ready = self._prepared and checks["database"] == "ok" and not self.closing.is_set()
         return ready, checks
 

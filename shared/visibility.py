@@ -170,9 +170,14 @@ def sight_of_alert(principal: Principal, sides: Mapping[str, Facts], *, bulk: bo
     Shown in full sight of two sides or more; or blind, where one's own plan meets one that may not be seen. A RED side
     makes no alert and no count for anybody who is not named (with bulk=True: for nobody, see `in_bulk`).
     """
-    own = any(facts.owner in principal.partners and _sees(principal, facts) for facts in sides.values())
+    hidden_in_bulk = {plan for plan, facts in sides.items() if bulk and facts.label == RED}
+    own = any(
+        facts.owner in principal.partners and _sees(principal, facts)
+        for plan, facts in sides.items()
+        if plan not in hidden_in_bulk
+    )
     outcomes = {
-        plan: Outcome.NOTHING if bulk and facts.label == RED else sight(principal, facts, matched=own)
+        plan: Outcome.NOTHING if plan in hidden_in_bulk else sight(principal, facts, matched=own)
         for plan, facts in sides.items()
     }
     full = sum(outcome is Outcome.FULL for outcome in outcomes.values())

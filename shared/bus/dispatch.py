@@ -242,32 +242,9 @@ class Dispatcher:
             raise TooManyParked(f"{sum(recent)} of the last {len(recent)} messages failed")
 
     async def _park(self, delivered: Delivered, error: Exception, attempts: int, first: datetime) -> None:
-        notes = {
-            "convene_origin": f"{delivered.topic}:{delivered.partition}:{delivered.offset}",
-            "convene_consumer": self.subscription.consumer,
-            "convene_attempts": str(attempts),
-            "convene_error": describe(error),
-            "convene_first_failure": format_time(first),
-            "convene_last_failure": format_time(self._clock.now()),
-        }
-        await self._bus.publish(
-            [
-                Outgoing(
-                    dead_letter_topic(delivered.topic, self.subscription.consumer),
-                    delivered.key,
-                    delivered.value,
-                    (*delivered.headers, *((name, text.encode()) for name, text in notes.items())),
-                )
-            ]
-        )
+        await park(self._bus, delivered, self.subscription.consumer, error, attempts, first, self._clock)
         self._recent.append(True)
         self.progress.parked += 1
-        log.error(
-            "consumer.parked",
-            consumer=self.subscription.consumer,
-            origin=notes["convene_origin"],
-            error=type(error).__name__,
-        )
 
     async def _revoke(self, consumer: Consumer, lost: frozenset[TopicPartition]) -> None:
         try:
@@ -285,6 +262,35 @@ class Dispatcher:
         except (NotOwned, BusUnavailable) as error:
             # They will be read again, here or elsewhere; the inbox knows them.
             log.info("consumer.commit_missed", consumer=self.subscription.consumer, error=type(error).__name__)
+
+
+async def park(
+    bus: Bus, delivered: Delivered, consumer: str, error: Exception, attempts: int, first: datetime, clock: Clock
+) -> None:
+    """Put a record into the consumer's dead letters, with its origin, the error and the times as headers.
+
+    first   when it failed for the first time
+    Raises BusUnavailable.
+    """
+    notes = {
+        "convene_origin": f"{delivered.topic}:{delivered.partition}:{delivered.offset}",
+        "convene_consumer": consumer,
+        "convene_attempts": str(attempts),
+        "convene_error": describe(error),
+        "convene_first_failure": format_time(first),
+        "convene_last_failure": format_time(clock.now()),
+    }
+    await bus.publish(
+        [
+            Outgoing(
+                dead_letter_topic(delivered.topic, consumer),
+                delivered.key,
+                delivered.value,
+                (*delivered.headers, *((name, text.encode()) for name, text in notes.items())),
+            )
+        ]
+    )
+    log.error("consumer.parked", consumer=consumer, origin=notes["convene_origin"], error=type(error).__name__)
 
 
 def describe(error: Exception) -> str:
