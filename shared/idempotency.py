@@ -24,11 +24,16 @@ MAX_KEY = 200
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes out: status, JSON body and the headers that belong to it (Location, ETag)."""
+    """What goes out: status, JSON body and the headers that belong to it (Location, ETag).
+
+    keep: what is stored, and what a repeat gets, where the body shows a secret once: a key kept only as its hash must not
+    lie in this table in plain text.
+    """
 
     status: int
     body: Mapping[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    keep: Mapping[str, Any] | None = None
 
 
 def fingerprint(method: str, path: str, body: Any) -> str:
@@ -71,8 +76,9 @@ async def recall(
 
 async def remember(session: AsyncSession, table: Table, principal: str, key: str, answer: Answer) -> None:
     """Store the answer beside its effect."""
+    body = answer.body if answer.keep is None else answer.keep
     await session.execute(
         update(table)
         .where(table.c.principal == principal, table.c.key == key)
-        .values(status=answer.status, headers=dict(answer.headers), body=json.dumps(answer.body))
+        .values(status=answer.status, headers=dict(answer.headers), body=json.dumps(body))
     )

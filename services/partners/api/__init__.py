@@ -1,0 +1,1 @@
+"""The public API of the registry, `/api/v1`: organisations, people, invitations, keys, tokens, signing keys."""

@@ -1,0 +1,228 @@
+"""What goes in and out of the API. Unknown fields are errors."""
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from services.partners.events import AliasState, IdentifierState, OrganisationState, ProgrammeState, ScopeState
+
+_T = TypeVar("_T")
+
+
+def _text(longest: int) -> Any:
+    return StringConstraints(strip_whitespace=True, min_length=1, max_length=longest)
+
+
+Name = Annotated[str, _text(500)]
+Short = Annotated[str, _text(100)]
+Reference = Annotated[str, _text(100)]
+Country = Annotated[str, Field(description="ISO 3166-1 alpha-3", max_length=100)]
+Code = Annotated[str, Field(max_length=100)]
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class IdentifierIn(_In):
+    scheme: str = Field(max_length=50, description="list code of org-id.guide: `XM-DAC`", examples=["XM-DAC"])
+    value: str = Field(max_length=200, description="what the register says, without the scheme", examples=["41128"])
+
+
+class AliasIn(_In):
+    text: Name
+    language: str | None = Field(None, max_length=35, description="BCP 47")
+
+
+class ProgrammeIn(_In):
+    code: Annotated[str, _text(50)]
+    name: Name
+
+
+class OrganisationIn(_In):
+    name: Name
+    slug: str | None = Field(None, max_length=100, description="made of acronym or name where it is missing; stays")
+    acronym: Short | None = None
+    type: Code = Field(description="IATI OrganisationType, a code of the list organisation_type", examples=["40"])
+    status: Code = Field("active", description="active or inactive")
+    country: Country | None = Field(None, description="seat, ISO 3166-1 alpha-3")
+    countries: list[Country] = Field([], max_length=250, description="where it works")
+    parent: Reference | None = Field(None, description="id or slug")
+    identifiers: list[IdentifierIn] = Field([], max_length=50)
+    aliases: list[AliasIn] = Field([], max_length=200)
+    programmes: list[ProgrammeIn] = Field([], max_length=200)
+
+
+class OrganisationPatch(_In):
+    """RFC 7396: what is missing stays, null removes, lists are replaced as a whole."""
+
+    name: Name | None = None
+    acronym: Short | None = None
+    type: Code | None = None
+    status: Code | None = None
+    country: Country | None = None
+    countries: list[Country] | None = Field(None, max_length=250)
+    parent: Reference | None = None
+    identifiers: list[IdentifierIn] | None = Field(None, max_length=50)
+    aliases: list[AliasIn] | None = Field(None, max_length=200)
+    programmes: list[ProgrammeIn] | None = Field(None, max_length=200)
+
+
+class OrganisationOut(OrganisationState):
+    identifiers: list[IdentifierState]
+    aliases: list[AliasState]
+    programmes: list[ProgrammeState]
+    created_at: datetime
+    updated_at: datetime
+
+
+class ScopeIn(_In):
+    countries: list[Country] | None = Field(None, max_length=250)
+    regions: list[Code] | None = Field(None, max_length=50, description="M49; 001 is the world")
+    themes: list[Code] | None = Field(None, max_length=50, description="none means all")
+
+
+class PersonIn(_In):
+    name: Annotated[str, _text(200)]
+    email: Annotated[str, _text(254)] | None = None
+    roles: list[Code] = Field(
+        max_length=6, description="administrator, coordinator, focal_point, reader, donor, service"
+    )
+    partners: list[Reference] = Field([], max_length=50, description="organisations, by id or slug")
+    scope: ScopeIn | None = Field(None, description="coordinators only, and required for them")
+
+
+class PersonPatch(_In):
+    """RFC 7396: what is missing stays, null removes, lists are replaced as a whole, `scope` is patched name by name."""
+
+    name: Annotated[str, _text(200)] | None = None
+    email: Annotated[str, _text(254)] | None = None
+    roles: list[Code] | None = Field(None, max_length=6)
+    partners: list[Reference] | None = Field(None, max_length=50)
+    scope: ScopeIn | None = None
+
+
+class PersonOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    version: int
+    name: str | None = Field(description="null once erased")
+    email: str | None
+    roles: list[str]
+    partners: list[str]
+    scope: ScopeState
+    active: bool
+    erased: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class MyPartner(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    slug: str
+    name: str
+    acronym: str | None
+    status: str
+
+
+class Me(BaseModel):
+    id: str
+    name: str | None
+    email: str | None
+    partners: list[MyPartner]
+    roles: list[str]
+    scope: ScopeState
+    grants: list[str] = Field(description="what the key or token in hand allows")
+
+
+class InvitationIn(_In):
+    """Either `person`, or the fields of somebody new."""
+
+    person: str | None = Field(None, max_length=100, description="somebody known already, by id")
+    name: Annotated[str, _text(200)] | None = None
+    email: Annotated[str, _text(254)] | None = None
+    roles: list[Code] = Field([], max_length=6)
+    partners: list[Reference] = Field([], max_length=50)
+    scope: ScopeIn | None = None
+    expires_in_days: int | None = Field(None, ge=1, le=90)
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "InvitationIn":
+        others = self.model_fields_set - {"person", "expires_in_days"}
+        if self.person is not None and others:
+            raise ValueError(f"either person, or {', '.join(sorted(others))}: who is known is amended by PATCH")
+        if self.person is None and self.name is None:
+            raise ValueError("either person, or at least name and roles of somebody new")
+        return self
+
+
+class InvitationOut(BaseModel):
+    id: str
+    person: str
+    state: str = Field(description="open, redeemed, withdrawn or expired")
+    created_at: datetime
+    created_by: str
+    expires_at: datetime
+    redeemed_at: datetime | None
+    withdrawn_at: datetime | None
+
+
+class InvitationMade(InvitationOut):
+    code: str | None = Field(description="shown this once; null where an Idempotency-Key repeats the answer")
+    path: str | None = Field(description="`/join/{code}`, the page to send to the person; shown this once, too")
+
+
+class RedeemIn(_In):
+    code: str = Field(max_length=500)
+
+
+class KeyIn(_In):
+    scopes: list[Code] = Field([], max_length=4, description="read, post, decide, admin; none means all one may do")
+    label: Short | None = Field(None, description="for you to tell your keys apart")
+    expires_at: datetime | None = None
+    person: str | None = Field(None, max_length=100, description="a service, by id; administrators only")
+
+
+class KeyOut(BaseModel):
+    id: str
+    person: str
+    prefix: str
+    scopes: list[str]
+    label: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class KeyMade(KeyOut):
+    key: str | None = Field(description="shown this once; null where an Idempotency-Key repeats the answer")
+
+
+class TokenIn(_In):
+    scopes: list[Code] = Field([], max_length=4, description="narrower than the key; none means as the key")
+
+
+class TokenOut(BaseModel):
+    token: str
+    token_type: str = "Bearer"  # noqa: S105
+    expires_at: datetime
+    scopes: list[str]
+
+
+class SigningKeyOut(BaseModel):
+    kid: str
+    not_before: datetime
+    used_from: datetime
+
+
+class KeySet(BaseModel):
+    keys: list[dict[str, Any]] = Field(description="RFC 7517")
+
+
+class ListOf(BaseModel, Generic[_T]):
+    data: list[_T]
+    next_cursor: str | None

@@ -1,0 +1,72 @@
+"""partners as a process: settings in, application out."""
+
+from fastapi import FastAPI
+
+from services.partners import orm
+from services.partners.api import access, invitations, organisations, people
+from services.partners.api.edge import on_rejected
+from services.partners.consumers import subscriptions
+from services.partners.domain.errors import Rejected
+from services.partners.events import TOPIC
+from services.partners.handlers.bootstrap import bootstrap
+from services.partners.settings import PartnersSettings
+from services.partners.uow import LANE, PartnersUnitOfWork
+from shared import migrations
+from shared.auth import Authenticator
+from shared.bus.factory import make_bus
+from shared.bus.port import Bus
+from shared.clock import Clock, SystemClock
+from shared.db import Database
+from shared.deadletters import deadletter_router
+from shared.ids import Ids, Uuid7Ids
+from shared.service import Runtime, health_router
+from shared.web import make_app
+
+NAME = "partners"
+ABOUT = "Organisations, people, invitations, API keys, short-lived tokens and the keys that sign them."
+
+
+def build(
+    settings: PartnersSettings, *, clock: Clock | None = None, ids: Ids | None = None, bus: Bus | None = None
+) -> FastAPI:
+    """The application. With `bus` (the one-process runner's) it neither makes nor stops one."""
+    clock = clock or (SystemClock.starting_at(settings.clock_start) if settings.clock_start else SystemClock())
+    ids = ids or Uuid7Ids(clock)
+    db = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool)
+
+    async def prepare() -> None:
+        config = migrations.config_for(__file__)
+        if settings.migrate_at_start:
+            await migrations.upgrade(db, config)
+        else:
+            await migrations.require_current(db, config)
+        async with db.write() as session:
+            # Two replicas at their first start take turns here; the second finds everything done.
+            await runtime.leases.enter(session, LANE)
+            uow = PartnersUnitOfWork(session, clock, ids, actor="system")
+            key = settings.bootstrap_key.get_secret_value() if settings.bootstrap_key else None
+            await bootstrap(uow, key=key, data_dir=settings.data_dir, seed=settings.seed_registry)
+            await uow.flush()
+
+    runtime = Runtime(
+        name=NAME,
+        db=db,
+        kernel=orm.kernel,
+        bus=bus or make_bus(settings.bus_url, client_id=NAME, clock=clock),
+        clock=clock,
+        publishes=(TOPIC,),
+        prepare=prepare,
+        lease_ttl=settings.lease_ttl,
+        owns_bus=bus is None,
+    )
+    for subscription in subscriptions():
+        runtime.subscribe(subscription)
+    app = make_app("Convene: partners", ABOUT, runtime.lifespan, max_body_bytes=settings.max_body_bytes)
+    app.add_exception_handler(Rejected, on_rejected)
+    app.state.runtime, app.state.settings, app.state.ids = runtime, settings, ids
+    app.state.authenticator = Authenticator(db, orm.known, clock)
+    for router in (organisations.router, people.router, invitations.router, access.router):
+        app.include_router(router)
+    app.include_router(deadletter_router(runtime, NAME))
+    app.include_router(health_router(runtime))
+    return app

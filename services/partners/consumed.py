@@ -1,0 +1,1 @@
+"""Events of others that this service reads: none."""

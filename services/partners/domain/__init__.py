@@ -1,0 +1,1 @@
+"""The rules of the registry, pure: organisations, people, invitations, API keys and signing keys."""

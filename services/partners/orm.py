@@ -1,0 +1,111 @@
+"""The tables of partners. Names and addresses of people are in `person` alone (and labels of keys, which people write)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, MetaData, String, Text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from shared.db import Json, UtcDateTime
+from shared.kernel import NAMING, Kernel, RegistryTables
+
+metadata = MetaData(naming_convention=NAMING)
+
+
+class Base(SQLModel, registry=registry(metadata=metadata)):
+    """Tables of this service, on a MetaData of its own."""
+
+
+class OrganisationRow(Base, table=True):
+    __tablename__ = "organisation"  # pyright: ignore[reportAssignmentType]
+
+    id: str = Field(primary_key=True, max_length=64)
+    version: int
+    slug: str = Field(max_length=100, unique=True)
+    name: str = Field(max_length=500)
+    acronym: str | None = Field(default=None, max_length=100)
+    type: str = Field(max_length=10)
+    status: str = Field(max_length=20)
+    country: str | None = Field(default=None, max_length=3)
+    countries: list[str] = Field(sa_column=Column(Json, nullable=False))
+    parent: str | None = Field(default=None, max_length=64, index=True)
+    identifiers: list[dict[str, Any]] = Field(sa_column=Column(Json, nullable=False))
+    aliases: list[dict[str, Any]] = Field(sa_column=Column(Json, nullable=False))
+    programmes: list[dict[str, Any]] = Field(sa_column=Column(Json, nullable=False))
+    searchable: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    updated_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class IdentifierRow(Base, table=True):
+    """Who holds an identifier among the living: an inactive organisation holds none, so that a successor can take it."""
+
+    __tablename__ = "identifier"  # pyright: ignore[reportAssignmentType]
+
+    scheme: str = Field(primary_key=True, max_length=50)
+    value: str = Field(primary_key=True, max_length=200)
+    organisation: str = Field(max_length=64, index=True)
+
+
+class PersonRow(Base, table=True):
+    __tablename__ = "person"  # pyright: ignore[reportAssignmentType]
+
+    id: str = Field(primary_key=True, max_length=64)
+    version: int
+    name: str | None = Field(default=None, max_length=200)
+    email: str | None = Field(default=None, max_length=254)
+    email_key: str | None = Field(sa_column=Column(String(800), unique=True))
+    partners: list[str] = Field(sa_column=Column(Json, nullable=False))
+    roles: list[str] = Field(sa_column=Column(Json, nullable=False))
+    scope: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+    active: bool
+    erased: bool
+    not_before: datetime | None = Field(sa_column=Column(UtcDateTime))
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    updated_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class ApiKeyRow(Base, table=True):
+    __tablename__ = "api_key"  # pyright: ignore[reportAssignmentType]
+
+    id: str = Field(primary_key=True, max_length=64)
+    version: int
+    person: str = Field(max_length=64, index=True)
+    prefix: str = Field(max_length=20)
+    hash: str = Field(max_length=64, unique=True)
+    scopes: list[str] = Field(sa_column=Column(Json, nullable=False))
+    label: str | None = Field(default=None, max_length=100)
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    expires_at: datetime | None = Field(sa_column=Column(UtcDateTime))
+    revoked_at: datetime | None = Field(sa_column=Column(UtcDateTime))
+
+
+class InvitationRow(Base, table=True):
+    __tablename__ = "invitation"  # pyright: ignore[reportAssignmentType]
+
+    id: str = Field(primary_key=True, max_length=64)
+    person: str = Field(max_length=64, index=True)
+    code_hash: str = Field(max_length=64, unique=True)
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    created_by: str = Field(max_length=64)
+    expires_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    redeemed_at: datetime | None = Field(sa_column=Column(UtcDateTime))
+    withdrawn_at: datetime | None = Field(sa_column=Column(UtcDateTime))
+
+
+class SigningKeyRow(Base, table=True):
+    """`jwk` is the private key: this table is the reason why the database of partners is kept apart."""
+
+    __tablename__ = "signing_key"  # pyright: ignore[reportAssignmentType]
+
+    id: str = Field(primary_key=True, max_length=64)
+    version: int
+    jwk: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+    not_before: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    used_from: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    not_after: datetime | None = Field(sa_column=Column(UtcDateTime))
+
+
+kernel = Kernel(metadata)
+known = RegistryTables(metadata)

@@ -1,0 +1,174 @@
+"""The unit of work of partners: the aggregates as the domain has them, and the read models kept in the same transaction.
+
+Whoever changes an aggregate locks its row first (`get`), so that its events reach the outbox in the order of its versions.
+"""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.partners import orm
+from services.partners.domain.access import ApiKey, Invitation, SigningKey
+from services.partners.domain.organisations import ACTIVE, Alias, Identifier, Organisation, Programme
+from services.partners.domain.people import Person, PersonScope
+from services.partners.events import SOURCE, TOPIC
+from shared.clock import Clock
+from shared.db import affected
+from shared.ids import Ids
+from shared.registry import CONSUMED, project
+from shared.unit import UnitOfWork
+
+LANE = "registry"
+"""The lease row that every change of the registry locks first. Changes are rare (people make them), rules reach across rows
+(one holder per identifier and address, two keys, one administrator left), so they take turns."""
+
+# SQLModel's class attributes are typed as the values of a row; in statements they are columns.
+_organisation: Any = orm.OrganisationRow
+_identifier: Any = orm.IdentifierRow
+_invitation: Any = orm.InvitationRow
+
+_D = TypeVar("_D", Organisation, Person, ApiKey, Invitation, SigningKey)
+
+
+def organisation_of(row: orm.OrganisationRow) -> Organisation:
+    values: dict[str, Any] = row.model_dump(exclude={"searchable"})
+    values |= {
+        "countries": tuple(row.countries),
+        "identifiers": tuple(Identifier(**each) for each in row.identifiers),
+        "aliases": tuple(Alias(**each) for each in row.aliases),
+        "programmes": tuple(Programme(**each) for each in row.programmes),
+    }
+    return Organisation(**values)
+
+
+def person_of(row: orm.PersonRow) -> Person:
+    values: dict[str, Any] = row.model_dump(exclude={"email_key"})
+    scope = PersonScope(**{name: tuple(codes) for name, codes in row.scope.items()})
+    values |= {"partners": tuple(row.partners), "roles": tuple(row.roles), "scope": scope}
+    return Person(**values)
+
+
+def api_key_of(row: orm.ApiKeyRow) -> ApiKey:
+    values: dict[str, Any] = row.model_dump()
+    values["scopes"] = tuple(row.scopes)
+    return ApiKey(**values)
+
+
+def invitation_of(row: orm.InvitationRow) -> Invitation:
+    return Invitation(**row.model_dump())
+
+
+def signing_key_of(row: orm.SigningKeyRow) -> SigningKey:
+    return SigningKey(**row.model_dump())
+
+
+def _values(aggregate: Any) -> dict[str, Any]:
+    """Dataclass to column values; tuples become JSON lists."""
+    values = {name: _plain(value) for name, value in asdict(aggregate).items()}
+    if isinstance(aggregate, Organisation):
+        values["searchable"] = aggregate.searchable
+    if isinstance(aggregate, Person):
+        values["email_key"] = aggregate.email_key
+    return values
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value
+
+
+class Rows(Generic[_D]):
+    """The rows of one kind of aggregate."""
+
+    def __init__(self, session: AsyncSession, row: Any, to_domain: Any) -> None:
+        self._session, self._row, self._to_domain = session, row, to_domain
+
+    async def get(self, id_: str) -> _D | None:
+        """The aggregate, its row locked until the transaction ends."""
+        return await self._one(self._row.id == id_)
+
+    async def where(self, *conditions: Any) -> list[_D]:
+        statement = select(self._row).where(*conditions).order_by(self._row.id)
+        found = await self._session.execute(statement.execution_options(populate_existing=True))
+        return [self._to_domain(row) for row in found.scalars()]
+
+    async def first(self, *conditions: Any) -> _D | None:
+        return await self._one(*conditions)
+
+    async def add(self, aggregate: _D) -> None:
+        await self._session.execute(self._row.__table__.insert().values(**_values(aggregate)))
+
+    async def save(self, aggregate: _D) -> None:
+        """Write the aggregate's next state over its row."""
+        values = _values(aggregate)
+        await self._session.execute(update(self._row).where(self._row.id == values.pop("id")).values(**values))
+
+    async def _one(self, *conditions: Any) -> _D | None:
+        statement = select(self._row).where(*conditions).with_for_update().execution_options(populate_existing=True)
+        row = (await self._session.execute(statement)).scalars().first()
+        return None if row is None else self._to_domain(row)
+
+
+class PartnersUnitOfWork(UnitOfWork):
+    """One transaction on the registry."""
+
+    def __init__(self, session: AsyncSession, clock: Clock, ids: Ids, *, actor: str) -> None:
+        super().__init__(session, orm.kernel, clock, ids, topic=TOPIC, source=SOURCE, actor=actor)
+        self.organisations: Rows[Organisation] = Rows(session, orm.OrganisationRow, organisation_of)
+        self.people: Rows[Person] = Rows(session, orm.PersonRow, person_of)
+        self.api_keys: Rows[ApiKey] = Rows(session, orm.ApiKeyRow, api_key_of)
+        self.invitations: Rows[Invitation] = Rows(session, orm.InvitationRow, invitation_of)
+        self.signing_keys: Rows[SigningKey] = Rows(session, orm.SigningKeyRow, signing_key_of)
+
+    async def organisation(self, reference: str) -> Organisation | None:
+        """By id or slug."""
+        column = _organisation.id if reference.startswith("org_") else _organisation.slug
+        return await self.organisations.first(column == reference)
+
+    async def slugs(self) -> list[str]:
+        return list((await self.session.execute(select(_organisation.slug))).scalars())
+
+    async def holder(self, identifier: Identifier) -> str | None:
+        """The id of the living organisation that holds the identifier."""
+        row = _identifier
+        statement = select(row.organisation).where(row.scheme == identifier.scheme, row.value == identifier.value)
+        return (await self.session.execute(statement)).scalar_one_or_none()
+
+    async def hold(self, organisation: Organisation) -> None:
+        """Write down which identifiers the organisation holds now."""
+        row = _identifier
+        await self.session.execute(delete(row).where(row.organisation == organisation.id))
+        if organisation.status == ACTIVE and organisation.identifiers:
+            rows = [asdict(each) | {"organisation": organisation.id} for each in organisation.identifiers]
+            await self.session.execute(row.__table__.insert(), rows)
+
+    async def spend(self, invitation: Invitation, now: datetime) -> bool:
+        """Mark the invitation as redeemed; False where somebody else was faster, or it is no longer open.
+
+        The condition is part of the statement: of two transactions that try at once, the database lets one change the row.
+        """
+        row = _invitation
+        statement = (
+            update(row)
+            .where(row.id == invitation.id)
+            .where(row.redeemed_at.is_(None), row.withdrawn_at.is_(None), row.expires_at > now)
+            .values(redeemed_at=now)
+        )
+        return await affected(self.session, statement) == 1
+
+    async def forget_answers(self, person: str) -> None:
+        """Delete stored answers to earlier requests that show the person: they hold name and address."""
+        table = self.kernel.idempotency
+        await self.session.execute(delete(table).where(table.c.body.contains(person, autoescape=True)))
+
+    async def flush(self) -> None:
+        for event in self._events:
+            if event.name in CONSUMED:
+                await project(self.session, orm.known, event)
+        await super().flush()
