@@ -186,8 +186,7 @@ def _between(left: Sequence[str], right: Sequence[str], state: _State) -> overla
     # who called two plans distinct has seen that they meet: that is not asked again under another name
     if pairs & (state.no_overlap | state.apart_by_people):
         return None
-    same = [pair for pair in state.edges if pair not in state.apart]
-    return overlaps.between([everybody[a] for a in left], [everybody[b] for b in right], maybe_same=same)
+    return overlaps.between([everybody[a] for a in left], [everybody[b] for b in right])
 
 
 def _gravest(found: Sequence[tuple[overlaps.Overlap, str, str]]) -> list[tuple[overlaps.Overlap, str, str]]:
