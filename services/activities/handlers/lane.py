@@ -186,7 +186,13 @@ def _between(left: Sequence[str], right: Sequence[str], state: _State) -> overla
     # who called two plans distinct has seen that they meet: that is not asked again under another name
     if pairs & (state.no_overlap | state.apart_by_people):
         return None
-    return overlaps.between([everybody[a] for a in left], [everybody[b] for b in right])
+    found = overlaps.between([everybody[a] for a in left], [everybody[b] for b in right])
+    # A plan that was committed a moment ago is seen here before its own turn in the lane. If it may be the same activity,
+    # that question comes first: else an overlap would open now and close again when its turn comes.
+    unasked = pairs - state.edges.keys() - state.apart
+    if found and any(compare(everybody[a], everybody[b]).band != "none" for a, b in sorted(unasked)):
+        return None
+    return found
 
 
 def _gravest(found: Sequence[tuple[overlaps.Overlap, str, str]]) -> list[tuple[overlaps.Overlap, str, str]]:
