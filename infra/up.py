@@ -71,6 +71,7 @@ def tell(data: DataFolder, url: str, as_json: bool) -> None:
 async def load(data: DataFolder, url: str, as_json: bool) -> None:
     """Load the demo through the server's own public door, then say where to look."""
     from convene import ConveneError, Unreachable
+
     from infra.demo.load import DemoFailed, load_demo
     from infra.demo.telling import tell as tell_demo
 

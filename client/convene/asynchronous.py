@@ -79,9 +79,9 @@ class Plans(_Group):
     def history(self, plan: str) -> "AsyncIterator[Resource]":
         return self._all(Resource, "plans", plan, "history", query={})
 
-    async def check(self, body: Mapping[str, Any] | None = None, **fields: Any) -> "Sequence[Resource]":
-        """Similar plans among those that you may see; nothing is stored."""
-        return (await self._run(calls.check_plan({**(body or {}), **fields}))).data
+    async def check(self, body: Mapping[str, Any] | None = None, **fields: Any) -> Resource:
+        """Similar plans (`data`) and collisions (`overlaps`) among what you may see; nothing is stored."""
+        return await self._run(calls.check_plan({**(body or {}), **fields}))
 
     async def confirm(self, plan: str, *, etag: str | None = None, key: str | None = None) -> Plan:
         return await self._act(plan, "confirm", etag, key)
@@ -108,7 +108,7 @@ class Plans(_Group):
 
 class Alerts(_Group):
     def list(self, **filters: Any) -> AsyncIterator[Alert]:
-        """Open alerts; `status="all"` for every one, `kind="duplicate"`."""
+        """Alerts that wait for a decision; `status="all"` for every one, `kind="duplicate"`."""
         return self._all(Alert, "alerts", query=filters)
 
     async def get(self, alert: str) -> Alert:
@@ -122,10 +122,14 @@ class Alerts(_Group):
         plans: Sequence[str] | None = None,
         reason: str | None = None,
         until: str | None = None,
+        etag: str | None = None,
         key: str | None = None,
     ) -> Decision:
-        """`link`, `distinct`, `ask_to_move`, `snooze` (until) or `escalate`; `plans` decides on part of the group."""
-        return await self._run(calls.decide(alert, verdict, plans, reason, until, key))
+        """`link`, `distinct`, `ask_to_move`, `snooze` (until) or `escalate`; `plans` decides on part of the group.
+
+        With `etag` the server refuses when the alert has changed since you read it.
+        """
+        return await self._run(calls.decide(alert, verdict, plans, reason, until, etag, key))
 
 
 class Decisions(_Group):
@@ -201,8 +205,8 @@ class Keys(_Group):
         """A further key; shown this once."""
         return await self._run(calls.post(ApiKey, "keys", body=fields, key=key))
 
-    async def revoke(self, api_key: str) -> None:
-        await self._run(calls.delete("keys", api_key))
+    async def revoke(self, api_key: str) -> ApiKey:
+        return await self._run(calls.post(ApiKey, "keys", api_key, action="revoke"))
 
 
 class Tokens(_Group):

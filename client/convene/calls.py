@@ -11,7 +11,7 @@ from convene.models import (
     Plan,
     Resource,
 )
-from convene.transport import Call, Page, R, new_key, nothing, read_as, read_page
+from convene.transport import Call, Page, R, new_key, read_as, read_page
 
 API = "/api/v1"
 
@@ -42,10 +42,6 @@ def patch(kind: type[R], *parts: str, body: Any, if_match: str) -> Call[R]:
     return Call("PATCH", at(*parts), read_as(kind), {}, body, {"If-Match": if_match})
 
 
-def delete(*parts: str) -> Call[None]:
-    return Call("DELETE", at(*parts), nothing)
-
-
 def given(**values: Any) -> dict[str, Any]:
     """The values that were given: None is left out."""
     return {name: value for name, value in values.items() if value is not None}
@@ -58,8 +54,8 @@ def post_plan(body: Mapping[str, Any], key: str | None) -> Call[Plan]:
     return post(Plan, "plans", body=dict(body), key=key)
 
 
-def check_plan(body: Mapping[str, Any]) -> Call[Page[Resource]]:
-    return Call("POST", f"{API}/plans:check", read_page(Resource), {}, dict(body), changes_nothing=True)
+def check_plan(body: Mapping[str, Any]) -> Call[Resource]:
+    return Call("POST", f"{API}/plans:check", read_as(Resource), {}, dict(body), changes_nothing=True)
 
 
 def plan_action(plan: str, action: str, etag: str, key: str | None) -> Call[Plan]:
@@ -70,10 +66,16 @@ def plan_action(plan: str, action: str, etag: str, key: str | None) -> Call[Plan
 
 
 def decide(
-    alert: str, verdict: str, plans: Sequence[str] | None, reason: str | None, until: str | None, key: str | None
+    alert: str,
+    verdict: str,
+    plans: Sequence[str] | None,
+    reason: str | None,
+    until: str | None,
+    etag: str | None,
+    key: str | None,
 ) -> Call[Decision]:
     body = given(verdict=verdict, plans=list(plans) if plans else None, reason=reason, until=until)
-    return post(Decision, "alerts", alert, "decisions", body=body, key=key)
+    return post(Decision, "alerts", alert, "decisions", body=body, key=key, if_match=etag)
 
 
 def reverse(decision: str, reason: str | None, key: str | None) -> Call[Decision]:

@@ -92,10 +92,6 @@ def read_page(kind: type[R]) -> Callable[[httpx.Response], Page[R]]:
     return read
 
 
-def nothing(_: httpx.Response) -> None:
-    return None
-
-
 def request_of(client: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
     headers = dict(call.headers)
     content: dict[str, Any] = {}

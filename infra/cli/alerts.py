@@ -15,7 +15,9 @@ activities = typer.Typer(no_args_is_help=True)
 
 @app.command("list")
 def list_(
-    status: Annotated[str | None, typer.Option(help="open (default), snoozed, decided, closed or all.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="live (default), open, waiting, snoozed, escalated, decided, closed, all.")
+    ] = None,
     kind: Annotated[str | None, typer.Option(help="duplicate or overlap.")] = None,
     who: As = None,
     as_json: AsJson = False,

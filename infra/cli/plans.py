@@ -199,14 +199,13 @@ def check(
     if as_json:
         document(found)
         return
-    table(
-        ("plan", "band", "why"), [(_plan_of(each), each.get("band"), each.get("sentence")) for each in found]
-    ) if found else say("nothing similar among the plans that you may see")
-
-
-def _plan_of(entry: dict[str, Any]) -> Any:
-    plan = entry.get("plan")
-    return plan.get("id") if isinstance(plan, dict) else plan
+    say(f"{found.get('checked')}; {len(found.get('data') or ())} similar among the plans that you may see")
+    rows = [
+        (each.get("plan"), each.get("band") or each.get("kind"), each.get("sentence"))
+        for each in [*(found.get("data") or ()), *(found.get("overlaps") or ())]
+    ]
+    if rows:
+        table(("plan", "", "why"), rows)
 
 
 def _show(plan: dict[str, Any], as_json: bool) -> None:

@@ -140,9 +140,7 @@ def invite(
     if (person is None) == (name is None):
         raise Failure("give --person (somebody who was added) or --name (somebody new)")
     given: dict[str, Any] = (
-        {"person": person}
-        if person
-        else {"new_person": _person(name or "", email, partner, role, country, region, theme)}
+        {"person": person} if person else _person(name or "", email, partner, role, country, region, theme)
     )
     with connected(who, admin=True) as client:
         made = client.invitations.add(**given)

@@ -1,0 +1,167 @@
+"""The pages as an ASGI application: routes, cookies, strict headers, and errors as pages that say what to do."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+from convene import AsyncConvene, ConveneError, Unreachable
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from dashboard.sessions import Forged, Sessions, Visit
+from dashboard.settings import DashboardSettings, decode_key
+from dashboard.words import BANDS, CONTACTS, LABELS, OVERLAPS, VERDICTS, dates, place
+
+HERE = Path(__file__).parent
+MAX_FORM = 200_000
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class TooLarge(Exception):
+    """The form is longer than any of ours."""
+
+
+class _Shared(httpx.AsyncBaseTransport):
+    """One transport for all clients: closing a client must not close it."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Site:
+    """What every page needs: the API, the templates, the sessions."""
+
+    def __init__(self, settings: DashboardSettings, transport: httpx.AsyncBaseTransport | None) -> None:
+        self.sessions = Sessions(decode_key(settings.session_key.get_secret_value()), secure=settings.secure_cookies)
+        self._url = settings.api_url
+        self._transport = _Shared(transport or httpx.AsyncHTTPTransport())
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        self._templates.globals |= {
+            "demo_clock": settings.demo_clock,
+            "place": place,
+            "dates": dates,
+            "LABELS": LABELS,
+            "BANDS": BANDS,
+            "OVERLAPS": OVERLAPS,
+            "VERDICTS": VERDICTS,
+            "CONTACTS": CONTACTS,
+        }
+
+    def api(self, key: str | None) -> AsyncConvene:
+        return AsyncConvene(self._url, key, tries=2, timeout=20, transport=self._transport)
+
+    def page(self, template: str, visit: Visit, status: int = 200, **values: Any) -> Response:
+        text = self._templates.get_template(template).render(visit=visit, **values)
+        response = HTMLResponse(text, status)
+        self.sessions.remember(response, visit)
+        return response
+
+    def go(self, path: str, visit: Visit) -> Response:
+        response = RedirectResponse(path, 303)
+        self.sessions.remember(response, visit)
+        return response
+
+    async def form(self, request: Request, visit: Visit) -> dict[str, list[str]]:
+        """The fields that were sent. Raises Forged for a form that is not ours, TooLarge for one that cannot be."""
+        raw = b""
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > MAX_FORM:
+                raise TooLarge
+        try:
+            found = parse_qs(raw.decode(), keep_blank_values=True, max_num_fields=500)
+        except ValueError as error:
+            raise Forged from error
+        self.sessions.check(request, visit, (found.get("token") or [""])[0])
+        return found
+
+
+Page = Callable[[Site, Request, Visit], Awaitable[Response]]
+
+
+def build(settings: DashboardSettings, *, transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
+    """The application. `transport` reaches the API in process; without one it goes over the network."""
+    from dashboard.pages import ROUTES
+
+    site = Site(settings, transport)
+    routes = [
+        Route(path, _guarded(site, page, signed_in), methods=[method]) for method, path, page, signed_in in ROUTES
+    ]
+    static = StaticFiles(directory=HERE / "static")
+    app = Starlette(routes=[*routes, Mount("/static", static)])
+    app.add_exception_handler(404, _not_found(site))
+    app.add_exception_handler(405, _not_found(site))
+    return app
+
+
+def _guarded(site: Site, page: Page, signed_in: bool) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        visit = site.sessions.visit(request)
+        try:
+            if signed_in and visit.key is None:
+                response = site.page(
+                    "problem.html", visit, 401, heading="Sign in first", said=["This page is for people with a key."]
+                )
+            else:
+                response = await page(site, request, visit)
+        except Forged:
+            said = ["This form is too old, or did not come from this site. Go back, reload the page and try again."]
+            response = site.page("problem.html", visit, 403, heading="The form was not accepted", said=said)
+        except TooLarge:
+            said = [f"A form may hold {MAX_FORM // 1000} kB."]
+            response = site.page("problem.html", visit, 413, heading="That is too much", said=said)
+        except ConveneError as error:
+            response = _refused(site, visit, error)
+        except Unreachable:
+            said = ["Nothing was changed by it as far as we know. Try again in a moment."]
+            response = site.page("problem.html", visit, 503, heading="Convene does not answer", said=said)
+        response.headers.update(HEADERS)
+        return response
+
+    return answer
+
+
+def _refused(site: Site, visit: Visit, error: ConveneError) -> Response:
+    if error.status == 401:
+        said = ["Your key is not valid any more, or this installation does not know it yet. Sign in again."]
+        response = site.page(
+            "problem.html", Visit(visit.visitor, visit.token, None), 401, heading="Sign in again", said=said
+        )
+        site.sessions.sign_out(response)
+        return response
+    said = [each for _, each in error.fields] or [str(error.problem.get("detail") or "")]
+    heading = str(error.problem.get("title") or "That did not work")
+    return site.page("problem.html", visit, error.status, heading=heading, said=said)
+
+
+def _not_found(site: Site) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, error: Exception) -> Response:
+        status = getattr(error, "status_code", 404)
+        said = ["The address is mistyped, or the page has gone."]
+        heading = "There is no such page"
+        response = site.page("problem.html", site.sessions.visit(request), status, heading=heading, said=said)
+        response.headers.update(HEADERS)
+        return response
+
+    return answer

@@ -1,0 +1,95 @@
+"""The form of a plan: thirteen fields, the body that they make, and the server's complaints back at the fields."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from convene import ConveneError
+
+SINGLE = ("title", "type", "status", "start", "end", "countries", "where", "mode", "description", "tlp", "organisation")
+SEVERAL = ("audiences", "themes")
+
+DEFAULTS: Mapping[str, str] = {"status": "tentative", "mode": "in_person", "tlp": "AMBER"}
+
+POINTERS: Mapping[str, str] = {
+    "beneficiary_countries": "countries",
+    "beneficiary_regions": "countries",
+    "venues": "where",
+    "on_behalf_of": "organisation",
+}
+"""The API's field -> the form's, where the names differ."""
+
+TITLES: Mapping[str, str] = {
+    "title": "Title",
+    "type": "Type",
+    "status": "Status",
+    "start": "First day",
+    "end": "Last day",
+    "countries": "For which countries",
+    "where": "Where",
+    "audiences": "For whom",
+    "themes": "Themes",
+    "mode": "How",
+    "description": "Description",
+    "tlp": "Who will see it",
+    "organisation": "Whose plan",
+}
+
+
+@dataclass
+class PlanForm:
+    """What was typed, and what is wrong with it (field -> messages; "" for what belongs to no field)."""
+
+    values: dict[str, str] = field(default_factory=lambda: dict(DEFAULTS))
+    chosen: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    errors: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    @classmethod
+    def read(cls, sent: Mapping[str, list[str]]) -> "PlanForm":
+        return cls(
+            {name: (sent.get(name) or [""])[0].strip() for name in SINGLE},
+            {name: [each for each in sent.get(name, []) if each] for name in SEVERAL},
+        )
+
+    def body(self, *, coordinator: bool) -> dict[str, Any]:
+        """As `POST /plans` takes it; what was left empty is left out."""
+        values = self.values
+        body: dict[str, Any] = {
+            name: values[name]
+            for name in ("title", "type", "status", "start", "end", "mode", "description", "tlp")
+            if values.get(name)
+        }
+        body |= {name: chosen for name, chosen in self.chosen.items() if chosen}
+        countries = [each.strip() for each in values.get("countries", "").replace(";", ",").split(",") if each.strip()]
+        if countries:
+            body["beneficiary_countries"] = countries
+        if values.get("where"):
+            body["venues"] = [venue(values["where"])]
+        if values.get("organisation"):
+            body["on_behalf_of" if coordinator else "organisation"] = values["organisation"]
+        return body
+
+    def complain(self, error: ConveneError) -> None:
+        """Put the server's words at the fields that they are about."""
+        for pointer, said in error.fields:
+            parts = pointer.removeprefix("#").strip("/").split("/")
+            name = POINTERS.get(parts[0], parts[0])
+            self.errors.setdefault(name if name in TITLES else "", []).append(said)
+        if not error.fields:
+            self.errors.setdefault("", []).append(str(error.problem.get("detail") or error))
+
+    def require(self) -> bool:
+        """What can be said without asking the server. True if nothing is missing."""
+        for name in ("title", "type"):
+            if not self.values.get(name):
+                self.errors.setdefault(name, []).append("Fill this in; everything else may wait.")
+        return not self.errors
+
+
+def venue(text: str) -> dict[str, str]:
+    """`Bangkok, Thailand` -> its city and its country; the words are kept as they were typed."""
+    city, comma, country = text.rpartition(",")
+    found = {"text": text}
+    if comma and city.strip() and country.strip():
+        return {"city": city.strip(), "country": country.strip(), **found}
+    return {"city": text, **found}
