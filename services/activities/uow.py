@@ -285,3 +285,24 @@ def plan_fact(plan: Plan, document: dict[str, Any]) -> dict[str, Any]:
         facts |= {"named_partners": [], "countries": [], "themes": []}
         return {"id": plan.id, "version": plan.version, "facts": facts}
     return {"id": plan.id, "version": plan.version, "plan": document, "facts": facts, "columns": columns_of(plan)}
+
+
+def represent_decision(made: DecisionRow) -> dict[str, Any]:
+    """A decision as the API shows it to those who see its alert."""
+    return {
+        "id": made.id,
+        "version": made.version,
+        "alert": made.alert,
+        "verdict": made.verdict,
+        "made_by": made.made_by,
+        "made_at": made.made_at.isoformat(),
+        "reason": made.reason,
+        "until": made.until.isoformat() if made.until else None,
+        "plans": sorted(made.versions),
+        "versions": dict(made.versions),
+        "fingerprint": made.fingerprint,
+        "activity": made.activity,
+        "reversed": made.reversed_at is not None,
+        "reversed_by": made.reversed_by,
+        "reversed_at": made.reversed_at.isoformat() if made.reversed_at else None,
+    }

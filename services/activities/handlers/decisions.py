@@ -20,7 +20,7 @@ from services.activities.handlers import lane
 from services.activities.handlers.alerts import sides_of, tell
 from services.activities.matching.engine import compare
 from services.activities.orm import ActivityRow, AlertRow, DecisionRow, PlanRow, VerdictRow
-from services.activities.uow import ActivitiesUnit
+from services.activities.uow import ActivitiesUnit, represent_decision
 from shared.auth import require
 from shared.etags import stale
 from shared.problem import FieldError, Problem, not_found
@@ -69,7 +69,7 @@ async def decide(command: Decide, uow: ActivitiesUnit, principal: Principal) -> 
             made.activity = await _settle_activities({each for pair in pairs for each in pair}, uow)
         await lane.settle({each for pair in pairs for each in pair}, uow)
     await _tell(made, "decision.made", uow)
-    return await represent(made, uow)
+    return represent_decision(made)
 
 
 async def reverse(command: Reverse, uow: ActivitiesUnit, principal: Principal) -> dict[str, Any]:
@@ -100,29 +100,7 @@ async def reverse(command: Reverse, uow: ActivitiesUnit, principal: Principal) -
             await _settle_activities(plans, uow)
         await lane.settle(plans, uow)
     await _tell(made, "decision.reversed", uow)
-    return await represent(made, uow)
-
-
-async def represent(made: DecisionRow, uow: ActivitiesUnit) -> dict[str, Any]:
-    """A decision as the API shows it to those who see its alert."""
-    await uow.session.refresh(made)
-    return {
-        "id": made.id,
-        "version": made.version,
-        "alert": made.alert,
-        "verdict": made.verdict,
-        "made_by": made.made_by,
-        "made_at": made.made_at.isoformat(),
-        "reason": made.reason,
-        "until": made.until.isoformat() if made.until else None,
-        "plans": sorted(made.versions),
-        "versions": dict(made.versions),
-        "fingerprint": made.fingerprint,
-        "activity": made.activity,
-        "reversed": made.reversed_at is not None,
-        "reversed_by": made.reversed_by,
-        "reversed_at": made.reversed_at.isoformat() if made.reversed_at else None,
-    }
+    return represent_decision(made)
 
 
 async def _visible_alert(alert_id: str, uow: ActivitiesUnit, principal: Principal, noun: str = "alert") -> AlertRow:

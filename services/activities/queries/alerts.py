@@ -8,9 +8,8 @@ from sqlmodel import col
 
 from services.activities.domain.alerts import LIVE, severity_level
 from services.activities.domain.plan import Plan
-from services.activities.handlers.decisions import represent as represent_decision
 from services.activities.orm import AlertRow, AlertSideRow, DecisionRow
-from services.activities.uow import ActivitiesUnit
+from services.activities.uow import ActivitiesUnit, represent_decision
 from shared.paging import Page, encode_cursor
 from shared.problem import not_found
 from shared.visibility import AlertSight, Outcome, Principal, sight_of_alert
@@ -71,7 +70,7 @@ async def get_alert(uow: ActivitiesUnit, principal: Principal, alert_id: str) ->
     if seen.explained:
         view["change"] = row.texts.get("change", "")
         view["explanation"] = row.texts.get("pairs", [])
-        view["decisions"] = [await represent_decision(made, uow) for made in await uow.decisions_of(row.id)]
+        view["decisions"] = [represent_decision(made) for made in await uow.decisions_of(row.id)]
     return view
 
 
@@ -82,7 +81,7 @@ async def get_decision(uow: ActivitiesUnit, principal: Principal, decision_id: s
         raise not_found("decision")
     if not _sight(row, await _plans_of([row], uow), principal).explained:
         raise not_found("decision")
-    return await represent_decision(made, uow)
+    return represent_decision(made)
 
 
 async def _plans_of(rows: Sequence[AlertRow], uow: ActivitiesUnit) -> dict[str, Plan]:
