@@ -1,0 +1,244 @@
+"""Positions in the feed, the names a stream asks for, and when an alert waits in somebody's inbox. Pure.
+
+A *lane* is one partition of a topic. A *position* is a vector: lane -> next offset. It is the only cursor: rows of one
+lane become visible in offset order (the projector locks the lane's position), rows of different lanes do not.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from shared.visibility import Contact as Whom
+from shared.visibility import Facts, Outcome, Principal, contact, sight_of_alert
+
+Lane = tuple[str, int]
+Position = Mapping[Lane, int]
+
+_PATTERN = re.compile(r"^[a-z_]+(\.[a-z_]+)?$|^[a-z_]+\.\*$|^\*$")
+
+
+def furthest(one: Position, other: Position) -> dict[Lane, int]:
+    """Per lane, the greater offset: a position never goes back."""
+    found = dict(one)
+    for lane, offset in other.items():
+        if offset > found.get(lane, 0):
+            found[lane] = offset
+    return found
+
+
+def reaches(position: Position, other: Position) -> bool:
+    """Whether `position` is at or behind `other` in no lane, i.e. everything before `other` lies before it too."""
+    return all(position.get(lane, 0) >= offset for lane, offset in other.items())
+
+
+class NotAPattern(ValueError):
+    """Not an event name, nor `plan.*`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Event names asked for: `plan.posted`, `plan.*`, `*`. Nothing asked for is everything."""
+
+    exact: frozenset[str] = frozenset()
+    families: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, patterns: Iterable[str]) -> "Names":
+        """Raises NotAPattern, whose text is the offending part."""
+        exact: set[str] = set()
+        families: set[str] = set()
+        for pattern in patterns:
+            if not _PATTERN.match(pattern):
+                raise NotAPattern(pattern)
+            if pattern == "*":
+                return cls()
+            if pattern.endswith(".*"):
+                families.add(pattern[:-2])
+            else:
+                exact.add(pattern)
+        return cls(frozenset(exact), frozenset(families))
+
+    def match(self, name: str) -> bool:
+        if not self.exact and not self.families:
+            return True
+        return name in self.exact or name.partition(".")[0] in self.families
+
+
+# -- alerts as they lie in inboxes
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One plan of an alert, a decision or an activity, at the version it was judged on."""
+
+    plan: str
+    version: int
+    partner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """The present state of an alert, from its events.
+
+    raised_version, raised_at   the last time it asked for attention: opened, re-opened, or gained a plan
+    """
+
+    id: str
+    version: int
+    status: str
+    kind: str
+    sides: tuple[Side, ...]
+    opened_at: datetime
+    updated_at: datetime
+    raised_version: int
+    raised_at: datetime
+    overlap_kind: str | None = None
+    band: str | None = None
+    severity: str | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.status in ("open", "snoozed")
+
+    @property
+    def plans(self) -> frozenset[str]:
+        return frozenset(side.plan for side in self.sides)
+
+
+def advance(before: Alert | None, now: Alert, name: str) -> Alert:
+    """The alert after an event `name`; `now` is what the event says, as if it had just been raised."""
+    if before is None:
+        return now
+    now = replace(now, opened_at=before.opened_at)
+    if name in ("alert.opened", "alert.reopened") or now.plans - before.plans:
+        return now
+    return replace(now, raised_version=before.raised_version, raised_at=before.raised_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a person has done with an alert: the last version read, and the one that was done with (0: never)."""
+
+    seen_version: int = 0
+    done_version: int = 0
+
+
+class State(StrEnum):
+    UNREAD = "unread"
+    READ = "read"
+    DONE = "done"
+
+
+class Reason(StrEnum):
+    """Why an alert lies in this inbox."""
+
+    YOURS = "your plan"
+    SCOPE = "in your scope"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Whom to call about a plan that may not be seen: the focal point of `partner`, or the coordinator in scope."""
+
+    kind: str
+    partner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one principal sees of the sides of an alert, a decision or an activity.
+
+    full      the plans in full sight; explained: those are all, so that what was derived from them may be shown
+    own       the plans of the principal's own partners among them
+    blind     shown only as "something overlaps your plan", with whom to call
+    """
+
+    full: frozenset[str]
+    own: frozenset[str]
+    blind: bool
+    explained: bool
+    contacts: tuple[Contact, ...] = ()
+
+
+def see(principal: Principal, plans: Collection[str], known: Mapping[str, Facts], *, bulk: bool) -> Sight | None:
+    """None where nothing is shown. A plan whose facts are not known is never seen: fail closed.
+
+    bulk    for streams and lists of events; a RED side is nobody's there
+    """
+    sides = {plan: known[plan] for plan in plans if plan in known}
+    found = sight_of_alert(principal, sides, bulk=bulk)
+    full = found.full()
+    own = frozenset(plan for plan in full if sides[plan].owner in principal.partners)
+    if not found.shown:
+        return None
+    return Sight(
+        full=full,
+        own=own,
+        blind=found.blind,
+        explained=len(full) == len(plans),
+        contacts=_contacts(sides, found.sides) if found.blind else (),
+    )
+
+
+def _contacts(sides: Mapping[str, Facts], outcomes: Mapping[str, Outcome]) -> tuple[Contact, ...]:
+    found: set[tuple[str, str | None]] = set()
+    for plan, outcome in outcomes.items():
+        if outcome is Outcome.BLIND:
+            whom = contact(sides[plan])
+            found.add((whom.value, sides[plan].owner if whom is Whom.FOCAL_POINT else None))
+    return tuple(Contact(kind, partner) for kind, partner in sorted(found, key=lambda each: (each[0], each[1] or "")))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One alert in one person's inbox.
+
+    version     what `seen_version` is compared with; for a blind entry the version it was raised at, because later
+                edits of the hidden plan are not followed
+    """
+
+    alert: Alert
+    sight: Sight
+    reason: Reason
+    version: int
+    state: State
+
+
+def entry_of(principal: Principal, alert: Alert, known: Mapping[str, Facts], marks: Marks) -> Entry | None:
+    """The alert in this principal's inbox, or None where it is not theirs: focal points of the sides' owners, and
+    coordinators in whose scope a visible side lies. A third party that may read the plans gets no entry."""
+    sight = see(principal, [side.plan for side in alert.sides], known, bulk=False)
+    if sight is None or (sight.blind and not alert.open):
+        return None
+    if "focal_point" in principal.roles and sight.own:
+        reason = Reason.YOURS
+    elif (
+        "coordinator" in principal.roles
+        and not sight.blind
+        and any(principal.scope.covers(known[plan].countries, known[plan].themes) for plan in sight.full)
+    ):
+        reason = Reason.SCOPE
+    else:
+        return None
+    version = alert.raised_version if sight.blind else alert.version
+    return Entry(alert, sight, reason, version, _state(alert, version, marks))
+
+
+def _state(alert: Alert, version: int, marks: Marks) -> State:
+    if marks.done_version >= alert.raised_version:
+        return State.DONE
+    return State.READ if marks.seen_version >= version else State.UNREAD
+
+
+def marked(entry: Entry, mark: str) -> Marks:
+    """The marks after `read`, `unread` or `done`."""
+    if mark == "unread":
+        return Marks()
+    return Marks(seen_version=entry.version, done_version=entry.version if mark == "done" else 0)
+
+
+def sorted_sides(sides: Sequence[Side], shown: frozenset[str]) -> list[Side]:
+    """The sides that are shown, in the event's order."""
+    return [side for side in sides if side.plan in shown]

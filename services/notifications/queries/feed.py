@@ -1,0 +1,161 @@
+"""The feed from a position on. Rows are read before the facts, so the facts are never older than what they decide on.
+
+No cursor over `feed.id`: a row of one partition may commit after a row of another that has a greater id. A page is the
+rows beyond the position in each partition; within the page, `id` gives a common order.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, union_all
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.consumed import columns_of
+from services.notifications.domain import Lane, Position, Side, furthest
+from services.notifications.orm import feed, feed_log, feed_position
+from services.notifications.queries.sight import Shown
+from services.notifications.uow import Known, known_plans, sides_from
+from shared.bus.port import Bus
+from shared.db import Database
+from shared.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """entries    rows in order, none twice
+    known      the present facts of every plan they name
+    position   behind the last row; where `whole`, behind all that was projected when it was read
+    whole      whether there was nothing more
+    """
+
+    entries: Sequence[Shown]
+    known: Mapping[str, Known]
+    position: Position
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far the feed reaches: from where it is kept, and up to where it is projected."""
+
+    begin: Position
+    end: Position
+    kept_since: datetime | None
+
+
+def gone(detail: str) -> Problem:
+    return Problem("gone", f"{detail} Fetch the lists again and follow the stream from now.")
+
+
+class Feed:
+    """Reads one log's feed. Raises a 503 problem as long as no log has ever been seen."""
+
+    def __init__(self, db: Database, bus: Bus) -> None:
+        self._db, self._bus = db, bus
+        self._log_id: str | None = None
+
+    async def log_id(self) -> str:
+        """The present log's; the one projected last while the bus cannot be asked."""
+        try:
+            return self._bus.log_id
+        except RuntimeError:
+            pass
+        if self._log_id is None:
+            async with self._db.read() as session:
+                found = await session.execute(select(feed_log.c.log_id).order_by(feed_log.c.seq.desc()).limit(1))
+                self._log_id = found.scalar()
+        if self._log_id is None:
+            raise Problem("unavailable", "No event has arrived here yet; try again.", headers={"Retry-After": "2"})
+        return self._log_id
+
+    async def extent(self) -> Extent:
+        log_id = await self.log_id()
+        async with self._db.read() as session:
+            return await _extent(session, log_id)
+
+    async def check(self, position: Position) -> None:
+        """Raises a 410 problem where history after this position has been pruned."""
+        extent = await self.extent()
+        if any(position.get(lane, 0) < offset for lane, offset in extent.begin.items()):
+            raise gone("The history after this position is no longer kept.")
+
+    async def since(self, instant: datetime) -> Position:
+        """The position before the first event that happened at `instant` or later. Raises a 410 problem."""
+        log_id = await self.log_id()
+        c = feed.c
+        async with self._db.read() as session:
+            extent = await _extent(session, log_id)
+            if extent.kept_since and instant < extent.kept_since:
+                raise gone("The history since then is no longer kept.")
+            found = await session.execute(
+                select(c.topic, c.partition, func.min(c.offset))
+                .where(c.log_id == log_id, c.time >= instant)
+                .group_by(c.topic, c.partition)
+            )
+            first: dict[Lane, int] = {(topic, partition): offset for topic, partition, offset in found}
+        return {lane: min(offset, first.get(lane, offset)) for lane, offset in extent.end.items()}
+
+    async def read(self, position: Position, limit: int) -> Page:
+        """Up to `limit` rows from `position` on."""
+        log_id = await self.log_id()
+        async with self._db.read() as session:
+            end = (await _extent(session, log_id)).end
+            ahead = {lane: position.get(lane, 0) for lane, offset in end.items() if offset > position.get(lane, 0)}
+            if not ahead:
+                return Page((), {}, position, True)
+            rows = (await session.execute(_rows(log_id, ahead, limit))).all()
+            entries = [_entry(row) for row in rows]
+            known = await known_plans(session, {plan for each in entries for plan in each.plans})
+        reached = dict(position)
+        for each in entries:
+            reached[each.lane] = each.offset + 1
+        whole = len(entries) < limit
+        return Page(entries, known, furthest(end, reached) if whole else reached, whole)
+
+    async def known(self, plans: set[str]) -> Mapping[str, Known]:
+        async with self._db.read() as session:
+            return await known_plans(session, plans)
+
+
+async def _extent(session: AsyncSession, log_id: str) -> Extent:
+    c = feed_position.c
+    rows = (await session.execute(select(feed_position).where(c.log_id == log_id))).all()
+    return Extent(
+        begin={(row.topic, row.partition): row.kept_from for row in rows},
+        end={(row.topic, row.partition): row.next_offset for row in rows},
+        kept_since=max((row.kept_since for row in rows if row.kept_since), default=None),
+    )
+
+
+def _rows(log_id: str, ahead: Mapping[Lane, int], limit: int) -> Any:
+    """One short range of the index per partition, then the first `limit` of them all."""
+    c = feed.c
+    parts: list[Any] = []
+    for (topic, partition), offset in sorted(ahead.items()):
+        part = (
+            select(c.id)
+            .where(c.log_id == log_id, c.topic == topic, c.partition == partition, c.offset >= offset)
+            .order_by(c.offset)
+            .limit(limit)
+            .subquery()
+        )
+        parts.append(select(part.c.id))
+    ids = union_all(*parts).subquery()
+    return select(feed).join(ids, ids.c.id == c.id).order_by(c.id).limit(limit)
+
+
+def _entry(row: Any) -> Shown:
+    sides: tuple[Side, ...] = sides_from(row.sides)
+    return Shown(
+        lane=(row.topic, row.partition),
+        offset=row.offset,
+        name=row.name,
+        subject=row.subject,
+        time=row.time,
+        label=row.label,
+        columns=tuple(columns_of(each) for each in row.columns or ()),
+        sides=sides,
+        document=row.document,
+    )

@@ -1,0 +1,165 @@
+"""What one principal sees of one row of the feed: decided on the present facts, encoded once per way of seeing it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.notifications.domain import Contact, Lane, Names, Side, see, sorted_sides
+from services.notifications.uow import Known
+from shared.filters import Columns, Filter
+from shared.visibility import RED, Facts, Principal, in_bulk
+
+_PARTLY = (
+    "id",
+    "version",
+    "kind",
+    "overlap_kind",
+    "status",
+    "band",
+    "severity",
+    "alert",
+    "verdict",
+    "activity",
+    "reversed",
+)
+"""What of an event with hidden sides is shown: ids and codes; nothing that was derived from all sides."""
+
+_PERSONAL = ("posted_by", "named_people")
+"""People are ids, and even these are for those who are signed in."""
+
+_TRACKS = ("correlationid", "causationid", "traceparent", "partner", "tlp")
+"""Attributes that lead to other events, or to the plans behind a hidden side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a reader asked for: event names, a filter over plans, and events from an instant on."""
+
+    names: Names = field(default_factory=Names)
+    filter: Filter = field(default_factory=Filter)
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way of seeing an event. Equal ways give equal bytes.
+
+    sides     the plans shown; None for the event of a plan
+    whole     nothing is hidden; blind: nothing is shown but that something overlaps, and whom to call
+    public    nobody is signed in; by: the person who decided may be named (by id)
+    """
+
+    sides: frozenset[str] | None = None
+    whole: bool = True
+    blind: bool = False
+    public: bool = False
+    by: bool = False
+    contacts: tuple[Contact, ...] = ()
+
+
+class Shown:
+    """A row of the feed, with its encodings. `plans`: those whose facts decide who sees it."""
+
+    __slots__ = ("_encoded", "_parsed", "columns", "document", "label", "lane", "name", "offset", "plans", "sides",
+                 "subject", "time")  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        lane: Lane,
+        offset: int,
+        name: str,
+        subject: str,
+        time: datetime,
+        label: str | None,
+        columns: tuple[Columns, ...],
+        sides: tuple[Side, ...],
+        document: str,
+    ) -> None:
+        self.lane, self.offset, self.name, self.subject, self.time = lane, offset, name, subject, time
+        self.label, self.columns, self.sides, self.document = label, columns, sides, document
+        self.plans = frozenset(side.plan for side in sides) if sides else frozenset((subject,))
+        self._parsed: dict[str, Any] | None = None
+        self._encoded: dict[Way, bytes] = {}
+
+    def way(self, principal: Principal, asked: Asked, known: Mapping[str, Known]) -> Way | None:
+        """How this principal sees it now; None for not at all, or not asked for."""
+        if self.label == RED or not asked.names.match(self.name) or (asked.since and self.time < asked.since):
+            return None
+        if not self.sides:
+            return self._way_of_plan(principal, asked, known.get(self.subject))
+        facts: dict[str, Facts] = {plan: known[plan].facts for plan in self.plans if plan in known}
+        sight = see(principal, self.plans, facts, bulk=True)
+        if sight is None or (sight.blind and self.name == "alert.updated"):  # blind alerts do not follow later edits
+            return None
+        if not asked.filter.empty and not any(asked.filter.passes(known[plan].columns) for plan in sight.full):
+            return None
+        return Way(
+            sides=sight.full,
+            whole=sight.explained,
+            blind=sight.blind,
+            public=not principal.signed_in,
+            by="coordinator" in principal.roles,
+            contacts=sight.contacts,
+        )
+
+    def _way_of_plan(self, principal: Principal, asked: Asked, known: Known | None) -> Way | None:
+        if known is None or not in_bulk(principal, known.facts):
+            return None
+        # what the plan was before counts too, so that a reader hears of a plan that leaves the filter
+        if not asked.filter.empty and not any(asked.filter.passes(columns) for columns in self.columns):
+            return None
+        return _PUBLIC if not principal.signed_in else _PLAIN
+
+    def content(self, way: Way) -> dict[str, Any]:
+        """The structured CloudEvent as seen this way."""
+        if self._parsed is None:
+            self._parsed = json.loads(self.document)
+        event = dict(self._parsed or {})
+        data: dict[str, Any] = dict(event["data"])
+        if way.sides is None:
+            if way.public and isinstance(data.get("plan"), dict):
+                data["plan"] = {name: value for name, value in data["plan"].items() if name not in _PERSONAL}
+        else:
+            if not way.whole:
+                event = {name: value for name, value in event.items() if name not in _TRACKS}
+            data = self._of_sides(data, way, way.sides)
+        event["data"] = data
+        return event
+
+    def _of_sides(self, data: Mapping[str, Any], way: Way, shown: frozenset[str]) -> dict[str, Any]:
+        sides = [
+            {"plan": side.plan, "version": side.version, "partner": side.partner}
+            for side in sorted_sides(self.sides, shown)
+        ]
+        if way.blind:
+            contacts = [
+                {"kind": each.kind} | ({"partner": each.partner} if each.partner else {}) for each in way.contacts
+            ]
+            kept = {name: data[name] for name in ("id", "alert") if name in data}
+            return {**kept, "blind": True, "sides": sides, "contacts": contacts}
+        hidden = () if way.by else ("by",)
+        found = {
+            name: value
+            for name, value in data.items()
+            if name not in hidden and (way.whole or name in _PARTLY or name == "by")
+        }
+        return found | {"sides": sides}
+
+    def text(self, way: Way) -> str:
+        """The event as JSON, on one line."""
+        if way == _PLAIN:
+            return self.document
+        return json.dumps(self.content(way), ensure_ascii=False, separators=(",", ":"))
+
+    def tail(self, way: Way) -> bytes:
+        """The message of the event stream after its `id: <cursor>`; encoded once per way."""
+        found = self._encoded.get(way)
+        if found is None:
+            found = self._encoded[way] = f"\nevent: {self.name}\ndata: {self.text(way)}\n\n".encode()
+        return found
+
+
+_PLAIN, _PUBLIC = Way(), Way(public=True)
