@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -119,7 +120,7 @@ def _dashboard(front: ASGIApp, data: DataFolder) -> ASGIApp:
     started = data.clock_start
     return build_dashboard(
         DashboardSettings(
-            session_key=data.secret("session.key", random_key),
+            session_key=SecretStr(data.secret("session.key", random_key)),
             demo_clock=started.date().isoformat() if started else None,
         ),
         transport=httpx.ASGITransport(front, raise_app_exceptions=False),

@@ -219,8 +219,9 @@ class Inbox(_Group):
     def list(self, **filters: Any) -> AsyncIterator[InboxEntry]:
         return self._all(InboxEntry, "inbox", query=filters)
 
-    async def mark(self, entry: str, status: str) -> InboxEntry:
-        return await self._run(calls.mark(entry, status))
+    async def mark(self, alert: str, mark: str) -> InboxEntry:
+        """`read`, `unread` or `done`."""
+        return await self._run(calls.mark(alert, mark))
 
 
 class Deadletters(_Group):

@@ -89,8 +89,8 @@ def redeem(code: str, body: Mapping[str, Any], key: str | None) -> Call[ApiKey]:
     return post(ApiKey, "invitations", action="redeem", body={"code": code, **body}, key=key)
 
 
-def mark(entry: str, status: str) -> Call[InboxEntry]:
-    return post(InboxEntry, "inbox", entry, action=status)
+def mark(alert: str, mark: str) -> Call[InboxEntry]:
+    return post(InboxEntry, "inbox", alert, action=mark)
 
 
 def events(query: Mapping[str, Any]) -> Call[Resource]:

@@ -121,5 +121,9 @@ class ApiKey(Resource):
 
 
 class InboxEntry(Resource):
-    alert: Field[str | None] = Field()
-    status: Field[str | None] = Field()
+    """An alert in your inbox; `state` is unread, read or done."""
+
+    alert: Field[str] = Field()
+    state: Field[str] = Field()
+    reason: Field[str] = Field()
+    blind: Field[bool] = Field()

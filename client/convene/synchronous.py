@@ -214,8 +214,9 @@ class Inbox(_Group):
     def list(self, **filters: Any) -> Iterator[InboxEntry]:
         return self._all(InboxEntry, "inbox", query=filters)
 
-    def mark(self, entry: str, status: str) -> InboxEntry:
-        return self._run(calls.mark(entry, status))
+    def mark(self, alert: str, mark: str) -> InboxEntry:
+        """`read`, `unread` or `done`."""
+        return self._run(calls.mark(alert, mark))
 
 
 class Deadletters(_Group):

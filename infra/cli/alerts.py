@@ -82,6 +82,7 @@ def show(alert: str, who: As = None, as_json: AsJson = False) -> None:
             ("band", found.band),
             ("status", found.status),
             ("why", found.sentence),
+            ("what would change it", found.get("change")),
             ("whom to call", found.contacts),
         )
     )
@@ -115,11 +116,16 @@ def _side_value(name: str, plan: dict[str, Any], names: dict[str, str]) -> Any:
     return plan.get(name)
 
 
-def _explanation(explanation: Any) -> None:
-    rows = explanation if isinstance(explanation, list) else [explanation]
-    entries = [each for each in rows if isinstance(each, dict)]
-    columns = list(dict.fromkeys(name for each in entries for name in each))
-    table(columns, [[each.get(name) for name in columns] for each in entries], title="what speaks for and against")
+def _explanation(pairs: Any) -> None:
+    for pair in pairs if isinstance(pairs, list) else ():
+        say(f"what speaks for and against: {pair.get('a')} / {pair.get('b')}")
+        table(
+            ("field", "finding", "weight"),
+            [
+                (str(each.get("field", "")).replace("_", " "), each.get("why"), f"{each.get('weight', 0):+.1f}")
+                for each in pair.get("contributions") or ()
+            ],
+        )
 
 
 @app.command()

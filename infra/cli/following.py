@@ -69,25 +69,27 @@ def _gist(data: Any) -> str:
 
 
 def inbox(
-    status: Annotated[str | None, typer.Option(help="unread, done or all.")] = None,
+    state: Annotated[str | None, typer.Option(help="unread (default), read, done or all.")] = None,
     who: As = None,
     as_json: AsJson = False,
 ) -> None:
     """What waits for you."""
     with connected(who) as client:
-        found = list(client.inbox.list(status=status))
+        found = list(client.inbox.list(state=state))
     if as_json:
         document(found)
         return
     table(
-        ("id", "status", "alert", "reason", "at"),
+        ("alert", "state", "what", "reason", "opened"),
         [
             (
-                each.get("id"),
-                each.get("status"),
-                each.get("alert") or each.get("subject"),
-                each.get("reason") or each.get("kind"),
-                each.get("at") or each.get("created_at"),
+                each.get("alert"),
+                each.get("state"),
+                "something overlaps your plan"
+                if each.get("blind")
+                else [each.get("overlap_kind") or each.get("kind"), each.get("band") or each.get("severity")],
+                each.get("reason"),
+                str(each.get("opened_at", ""))[:16].replace("T", " "),
             )
             for each in found
         ],
