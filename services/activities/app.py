@@ -3,11 +3,10 @@
 import asyncio
 
 from fastapi import FastAPI
-from shared.deadletters import deadletter_router
 
 from services.activities.api import alerts, plans
 from services.activities.consumers import MATCHER, subscriptions
-from services.activities.handlers.timers import wake_snoozed
+from services.activities.handlers.timers import reread, wake_snoozed
 from services.activities.orm import kernel, known
 from services.activities.settings import ActivitiesSettings
 from services.activities.uow import SOURCE, TOPIC, ActivitiesUnit
@@ -17,6 +16,7 @@ from shared.bus.factory import make_bus
 from shared.bus.port import Bus
 from shared.clock import Clock, SystemClock
 from shared.db import Database
+from shared.deadletters import deadletter_router
 from shared.ids import Ids, Uuid7Ids
 from shared.leases import MATCHING, TIMERS, Term, wait
 from shared.service import Runtime, health_router
@@ -74,7 +74,7 @@ def _timers(runtime: Runtime, clock: Clock, ids: Ids, seconds: float):
                     await runtime.leases.fence(session, term)
                     await runtime.leases.enter(session, MATCHING)
                     uow = ActivitiesUnit(session, clock, ids, actor=SOURCE)
-                    woken = await wake_snoozed(uow)
+                    woken = await wake_snoozed(uow) + await reread(uow)
                     await uow.flush()
                 if woken:
                     runtime.relay.nudge()

@@ -35,6 +35,8 @@ def subscriptions(clock: Clock, ids: Ids, leases: Leases) -> dict[str, Subscript
 
     async def registry_changed(event: Event, session: AsyncSession) -> None:
         await project(session, known, event)
+        if event.name == "organisation.amended":
+            await ActivitiesUnit(session, clock, ids, actor=SOURCE, cause=event).reread_plans_of(event.subject)
 
     return {
         MATCHER: Subscription(MATCHER, (TOPIC,), dict.fromkeys(PLAN_EVENTS, plan_changed), before=enter_lane),

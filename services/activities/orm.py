@@ -102,6 +102,14 @@ class PlanWordRow(Base, table=True):
     plan: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
 
 
+class RereadRow(Base, table=True):
+    """A plan that names an organisation whose names changed: its features are to be read again (handlers/timers.py)."""
+
+    __tablename__ = "reread"
+
+    plan: str = Field(sa_column=Column(String(64), primary_key=True))
+
+
 class MatchRow(Base, table=True):
     """A pair that may be the same activity, `a` < `b`, with its explanation."""
 

@@ -23,12 +23,14 @@ from services.activities.orm import (
     PlanThemeRow,
     PlanVersionRow,
     PlanWordRow,
+    RereadRow,
     VerdictRow,
     kernel,
     known,
 )
 from shared.clock import Clock
 from shared.cloudevent import Event
+from shared.db import insert
 from shared.ids import Ids
 from shared.unit import UnitOfWork
 from shared.visibility import RED, facts_to_json
@@ -67,7 +69,7 @@ class ActivitiesUnit(UnitOfWork):
         features = extract(text_of(plan, await self._terms(plan)))
         checked = COVERAGE_TEXT[coverage(features)]
         await self._write_row(plan, features, checked)
-        await self._write_rows_of(plan, features)
+        await self._write_rows_of(plan, features, again=plan.version > 1)
         self.session.add(
             PlanVersionRow(
                 plan=plan.id,
@@ -113,10 +115,10 @@ class ActivitiesUnit(UnitOfWork):
                 setattr(row, name, value)
         await self.session.flush()
 
-    async def _write_rows_of(self, plan: Plan, features: Features) -> None:
+    async def _write_rows_of(self, plan: Plan, features: Features, *, again: bool = True) -> None:
         """Tags for lists, side rows for candidates. The features are in this transaction, not in matching's: that way
         any two plans posted at once are compared by whichever of the two is matched last."""
-        if plan.version > 1:
+        if again:
             for table in (PlanTagRow, PlanCountryRow, PlanThemeRow, PlanWordRow):
                 await self.session.execute(delete(table).where(col(table.plan) == plan.id))
         content, facts = plan.content, plan.facts
@@ -146,6 +148,34 @@ class ActivitiesUnit(UnitOfWork):
         for row in found:
             terms |= {row.name, *([row.acronym] if row.acronym else []), *(alias["text"] for alias in row.aliases)}
         return tuple(sorted(terms))
+
+    async def reread_plans_of(self, organisation: str) -> None:
+        """Put the plans that name this organisation on the list of those whose features are to be read again."""
+        tagged = select(col(PlanTagRow.plan)).where(
+            col(PlanTagRow.kind) == "partner", col(PlanTagRow.value) == organisation
+        )
+        waiting = insert(self.session, RereadRow.__table__).from_select(["plan"], tagged)  # pyright: ignore
+        await self.session.execute(waiting.on_conflict_do_nothing())
+
+    async def reread(self, limit: int) -> list[str]:
+        """Read the features of listed plans again; returns those that changed, for the lane to match."""
+        listed = list(
+            (
+                await self.session.execute(select(col(RereadRow.plan)).order_by(col(RereadRow.plan)).limit(limit))
+            ).scalars()
+        )
+        changed: list[str] = []
+        for plan_id in listed:
+            plan = await self.plan(plan_id, lock=True)
+            row = await self.session.get_one(PlanRow, plan_id)
+            assert plan
+            features = extract(text_of(plan, await self._terms(plan)))
+            if pack(features) != row.features:
+                row.features = pack(features)
+                await self._write_rows_of(plan, features)
+                changed.append(plan_id)
+        await self.session.execute(delete(RereadRow).where(col(RereadRow.plan).in_(listed)))
+        return changed
 
     async def organisation(self, reference: str) -> str | None:
         """The id of an active organisation, by id or slug."""

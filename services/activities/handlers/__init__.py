@@ -3,5 +3,5 @@
 plans      post, amend, change status, claim
 lane       a plan changed: match it, and bring clusters, overlaps and alerts to what the present state calls for
 decisions  link, distinct, ask to move, snooze, escalate; and the way back
-timers     what falls due: snoozed alerts
+timers     what falls due or waits its turn: snoozed alerts, plans of an organisation whose names changed
 """

@@ -1,9 +1,10 @@
-"""What falls due. Everything due is a row with `due_at`; the holder of the timers lease looks, inside the lane."""
+"""What falls due or waits its turn: rows, at which the holder of the timers lease looks, inside the lane."""
 
 from sqlalchemy import select
 from sqlmodel import col
 
 from services.activities.handlers.alerts import tell
+from services.activities.handlers.lane import rematch
 from services.activities.orm import AlertRow
 from services.activities.uow import ActivitiesUnit
 
@@ -23,3 +24,15 @@ async def wake_snoozed(uow: ActivitiesUnit) -> int:
         row.status, row.reason, row.due_at = "open", "snooze is over", None
         await tell(row, "alert.reopened", uow)
     return len(rows)
+
+
+async def reread(uow: ActivitiesUnit) -> int:
+    """An organisation has other names now: read the features of the plans that name it again, and match what changed.
+
+    Names are resolved when a plan is posted and kept with its version, so that a replay gives the same matches; a change
+    of the registry is a new reading, made here. Returns how many plans were matched anew.
+    """
+    changed = await uow.reread(BATCH)
+    for plan in changed:
+        await rematch(plan, uow)
+    return len(changed)

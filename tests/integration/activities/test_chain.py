@@ -1,8 +1,10 @@
 """From a post to an alert, a decision, a joint activity, and back."""
 
+import asyncio
 from typing import Any
 
 from shared.bus.memory import MemoryBus
+from shared.cloudevent import Event, event_type, to_outgoing
 from tests.support.activities import (
     CORA,
     INTERPOL,
@@ -233,3 +235,30 @@ async def test_a_hidden_match_is_a_blind_alert_for_the_other_side(service: Servi
     assert mine["id"] not in str(await service.alert(blind["id"], IVAN))
     [full] = await service.alerts(CORA)
     assert "sentence" in full
+
+
+async def test_an_organisation_that_gets_another_name_has_its_plans_read_again(
+    service: Service, bus: MemoryBus
+) -> None:
+    """UNODC's plan says "ROKA" in its title: a word, until ROKA is known as the name of INTERPOL's academy."""
+    from services.activities.uow import ActivitiesUnit
+
+    plan = await service.post(NORA, training(title="ROKA cybercrime course", partners=[{"organisation": "interpol"}]))
+    await service.settled()
+
+    async def features() -> bytes:
+        async with service.db.read() as session:
+            state = service.app.state
+            unit = ActivitiesUnit(session, state.clock, state.ids, actor="test")
+            return (await unit.features([plan["id"]]))[plan["id"]].packed
+
+    before = await features()
+    renamed = Event(
+        id="evt_renamed", source="/services/partners", type=event_type("organisation.amended"), subject=INTERPOL, sequence=2,
+        time=service.app.state.clock.now(),
+        data={"id": INTERPOL, "slug": "interpol", "name": "Roka", "acronym": "ROKA", "status": "active"},
+    )  # fmt: skip
+    await bus.publish([to_outgoing("partners.v1", renamed)])
+    async with asyncio.timeout(20):
+        while await features() == before:
+            await asyncio.sleep(0.1)

@@ -308,6 +308,11 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_plan_word_plan"), ["plan"], unique=False)
 
     op.create_table(
+        "reread",
+        sa.Column("plan", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("plan", name=op.f("pk_reread")),
+    )
+    op.create_table(
         "verdict",
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("a", sa.String(length=64), nullable=False),
@@ -329,6 +334,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_verdict_b"))
 
     op.drop_table("verdict")
+    op.drop_table("reread")
     with op.batch_alter_table("plan_word", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_plan_word_plan"))
 
