@@ -13,7 +13,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class ServiceSettings(BaseSettings):
     """Settings of one service process. Secrets are SecretStr: printing the settings masks them."""
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, secrets_dir=None)
+    # a refused secret must not be repeated in the error that ends up in a log
+    model_config = SettingsConfigDict(
+        extra="ignore", populate_by_name=True, secrets_dir=None, hide_input_in_errors=True
+    )
 
     database_url: SecretStr = Field(description="`sqlite+aiosqlite:///...` or `postgresql+asyncpg://...`")
     database_pool: int = Field(10, description="connections per replica (PostgreSQL)")
