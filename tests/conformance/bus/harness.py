@@ -53,7 +53,7 @@ def first_times(records: Iterable[Delivered]) -> list[Delivered]:
 
 async def eventually(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - the bus under test has no event for "by now"
+        while not condition():
             await asyncio.sleep(0.02)
 
 
