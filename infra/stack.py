@@ -39,15 +39,15 @@ def run_stack(data: DataFolder, host: str, port: int, *, demo: bool, brokers: in
         told = _Progress(quiet=as_json)
         kafka = KafkaCluster(data.file("kafka"), brokers=brokers)
         postgres = PostgresServer(data.file("postgres"))
-        stop = _Stop()
+        stop, environment = _Stop(), dict[str, str]()
+        supervisor = Supervisor(data.file("logs"), lambda: environment | _clock(data, clock))
         try:
             told("PostgreSQL")
             postgres.start()
             told("Apache Kafka (its jars are fetched once)")
             kafka.start(progress=told.fetched)
             told("databases and their schemas")
-            environment = _environment(data, postgres, kafka, host, port)
-            supervisor = Supervisor(data.file("logs"), lambda: environment | _clock(data, clock))
+            environment |= _environment(data, postgres, kafka, host, port)
             for service in SERVICES:
                 supervisor.once(f"migrate {service}", "migrate", service)
             told("services")
@@ -62,8 +62,7 @@ def run_stack(data: DataFolder, host: str, port: int, *, demo: bool, brokers: in
         finally:
             data.file(SERVING).unlink(missing_ok=True)
             told("ending")
-            if "supervisor" in locals():
-                supervisor.stop()
+            supervisor.stop()
             kafka.stop()
             postgres.stop()
 

@@ -122,7 +122,7 @@ def _explanation(pairs: Any) -> None:
         table(
             ("field", "finding", "weight"),
             [
-                (str(each.get("field", "")).replace("_", " "), each.get("why"), f"{each.get('weight', 0):+.1f}")
+                (str(each.get("field", "")).replace("_", " "), each.get("why"), f"{each.get('weight') or 0:+g}")
                 for each in pair.get("contributions") or ()
             ],
         )

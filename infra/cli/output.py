@@ -103,4 +103,4 @@ def say(text: str = "") -> None:
 
 def hint(text: str) -> None:
     """A line for people on stderr: never in the way of a pipe."""
-    aside().print(plain(text), markup=False)
+    aside().print(plain(text), markup=False, soft_wrap=True)
