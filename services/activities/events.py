@@ -6,85 +6,127 @@ or address is in any of them: people are opaque ids.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Code = Annotated[str, StringConstraints(max_length=80)]
+"""A code of /api/v1/vocabularies. Vocabularies grow: readers expect codes that they do not know."""
+Country = Annotated[str, Field(max_length=80, description="ISO 3166-1 alpha-3")]
+
+MAX_SIDES = 2000
+"""More do not fit into a message of 256 kB."""
 
 
 class _Fact(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str
-    version: int = Field(ge=1)
+    id: Id
+    version: int = Field(ge=1, description="also the event's `sequence`")
 
 
 class FactsOut(BaseModel):
     """Who may see the plan (shared/visibility.py)."""
 
-    label: str
-    owner: str
-    poster: str | None
-    named_partners: list[str]
-    named_people: list[str]
-    countries: list[str]
-    themes: list[str]
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: Literal["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"] = Field(description="TLP 2.0")
+    owner: Id = Field(description="organisation id")
+    poster: Id | None = Field(description="person id")
+    named_partners: list[Id] = Field(description="organisation ids")
+    named_people: list[Id] = Field(description="person ids; RED plans only")
+    countries: list[Country] = Field(description="where it takes place and whom it benefits; none for a RED plan")
+    themes: list[Code]
     draft: bool
 
 
 class ColumnsOut(BaseModel):
     """What the plan can be filtered by."""
 
-    countries: list[str]
-    themes: list[str]
-    audiences: list[str]
-    type: str
-    status: str
-    mode: str | None
-    partners: list[str]
-    start: str | None
-    end: str | None
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    countries: list[Country]
+    themes: list[Code]
+    audiences: list[Code]
+    type: Code
+    status: Code
+    mode: Code | None
+    partners: list[Id] = Field(description="the owner and those named on the plan")
+    start: date | None
+    end: date | None
+
+
+class PlanOut(BaseModel):
+    """The plan as the API shows it: these fields, and all that its partner stated (docs/reference/plans.md)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    id: Id
+    version: int = Field(ge=1)
+    owner: Id
+    posted_by: Id
+    claimed: bool = Field(description="false while a coordinator's posting waits for its partner")
+    activity: Id = Field(description="the activity that this plan is, alone or with others")
+    checked: str = Field(description="how far it could be compared with others; a plan without a date is not checked")
+    created_at: datetime
+    updated_at: datetime
+    title: str
+    type: Code
+    status: Code
+    tlp: Code
+    start: date | None
+    end: date | None
+    precision: Code | None = Field(description="day, week, month, quarter or year")
 
 
 class PlanFact(_Fact):
-    """`plan` (the API's representation) and `columns` are absent for TLP:RED."""
+    """A plan's full state after what has happened to it. `plan` and `columns` are absent for TLP:RED."""
 
     facts: FactsOut
-    plan: dict[str, Any] | None = None
+    plan: PlanOut | None = None
     columns: ColumnsOut | None = None
 
 
 class Side(BaseModel):
-    plan: str
-    version: int
-    partner: str
+    """One plan of several, at the version that was looked at. Readers who may not see it get the event without it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plan: Id
+    version: int = Field(ge=1)
+    partner: Id
 
 
 class AlertFact(_Fact):
-    kind: str
-    overlap_kind: str | None
-    status: str
-    band: str | None
-    severity: str | None
-    reason: str | None
-    sides: list[Side]
+    """An alert's full state: what kind, how sure, how grave, and between which plans. No plan content."""
+
+    kind: Annotated[str, Field(max_length=20, description="duplicate or overlap")]
+    overlap_kind: Annotated[str, StringConstraints(max_length=20)] | None
+    status: Annotated[str, Field(max_length=20, description="open, snoozed, escalated, waiting, decided or closed")]
+    band: Annotated[str, StringConstraints(max_length=20)] | None
+    severity: Annotated[str, StringConstraints(max_length=20)] | None
+    reason: str | None = Field(description="why it changed, as a code")
+    sides: list[Side] = Field(max_length=MAX_SIDES)
 
 
 class DecisionFact(_Fact):
     """`by` is an opaque person id; the reason that was typed stays in this service, because people write names."""
 
-    alert: str
-    verdict: str
-    by: str
-    fingerprint: str
-    sides: list[Side]
-    activity: str | None
+    alert: Id
+    verdict: Code = Field(description="link, distinct, ask_to_move, snooze or escalate")
+    by: str = Field(description="person id, or the service")
+    fingerprint: str = Field(description="of what was decided on")
+    sides: list[Side] = Field(max_length=MAX_SIDES)
+    activity: Id | None = Field(description="the joint activity, after a link")
     reversed: bool
 
 
 class ActivityFact(_Fact):
     """The plans that are one activity now; after `activity.dissolved`, those that were."""
 
-    sides: list[Side]
+    sides: list[Side] = Field(max_length=MAX_SIDES)
 
 
 EVENTS: Mapping[str, type[BaseModel]] = {

@@ -126,6 +126,9 @@ class Dispatcher:
                     continue
                 for batch in batches:
                     await self._process(consumer, batch, stop)
+        except BusUnavailable:
+            if not stop.is_set():
+                raise
         except TooManyParked as error:
             self.progress.stopped = str(error)
             log.error("consumer.stopped", consumer=self.subscription.consumer, reason=str(error))

@@ -137,7 +137,9 @@ def _duplicate(group: Group, state: _State, capped: bool) -> Wanted:
     united = groups.group(group.plans, (), state.linked, (), {})
     home = {plan: one.key for one in united for plan in one.plans}
     edges = sorted((edge for edge in group.edges if not edge.in_house), key=lambda edge: (-edge.score, edge.pair))
-    texts = _texts(edges)
+    # the alert is as sure as its weakest member's best link, so that link speaks for it
+    speaking = next((edge for edge in edges if edge.probability == group.probability), None)
+    texts = _texts(edges, speaking)
     return Wanted(
         kind="duplicate",
         groups=(group.plans,),
@@ -223,25 +225,26 @@ def _overlap(one: overlaps.Overlap, left: tuple[str, ...], right: tuple[str, ...
     )
 
 
-def _texts(edges: Sequence[Match]) -> dict[str, Any]:
-    """The strongest pair's sentence for the whole, and each pair's table."""
+def _texts(edges: Sequence[Match], speaking: Match | None) -> dict[str, Any]:
+    """One pair's sentence for the whole, and each pair's table, the strongest first."""
     if not edges:
         return {"sentence": "Linked by decision.", "change": "", "pairs": []}
     explained = [(edge, explain(edge)) for edge in edges]
-    sentence, change = explained[0][1].sentence, explained[0][1].change
+    words = next((words for edge, words in explained if edge is speaking), explained[0][1])
+    sentence, change = words.sentence, words.change
     pairs = [
         {
             "a": edge.a,
             "b": edge.b,
             "probability": round(edge.probability, 4),
             "band": edge.band,
-            "sentence": words.sentence,
-            "change": words.change,
+            "sentence": said.sentence,
+            "change": said.change,
             "prior": edge.prior,
             "contributions": [asdict(row) for row in edge.contributions],
             "weights": edge.weights_version,
         }
-        for edge, words in explained
+        for edge, said in explained
     ]
     return {"sentence": sentence, "change": change, "pairs": pairs}
 
