@@ -67,7 +67,7 @@ class SidedIn(_Tolerant):
     """Decisions and activities."""
 
     id: str = Field(max_length=64)
-    sides: list[SideIn] = Field(max_length=200)
+    sides: list[SideIn] = Field(max_length=2000)  # more do not fit into a message
 
 
 class AlertIn(SidedIn):

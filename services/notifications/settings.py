@@ -1,7 +1,6 @@
 """Settings of notifications: `NOTIFICATIONS_...`, and what all services share (shared/settings.py)."""
 
 import base64
-import binascii
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -40,7 +39,7 @@ def decode_key(text: str) -> bytes:
     """Raises ValueError for anything but 32 bytes in base64url, with or without padding."""
     try:
         key = base64.b64decode(text.strip() + "=" * (-len(text.strip()) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, UnicodeEncodeError) as error:
+    except ValueError as error:
         raise ValueError("must be base64url") from error
     if len(key) != KEY_BYTES:
         raise ValueError(f"must be {KEY_BYTES} bytes in base64url")

@@ -5,7 +5,6 @@ under a key of the replicas' own, derived per principal, whose id is authenticat
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -61,7 +60,7 @@ class Sealer:
             packed = self._box(principal).decrypt(raw[:_NONCE], raw[_NONCE:], principal.encode())
             if packed[:1] != _FORMAT:
                 raise ValueError(packed[:1])
-        except (binascii.Error, ValueError, InvalidTag) as error:
+        except (ValueError, InvalidTag) as error:
             detail = "not a position that was given to you"
             raise Problem("malformed", f"{where}: {detail}", [FieldError(where, "malformed", detail)]) from error
         if packed[1 : 1 + _DIGEST] != _digest(log_id):
