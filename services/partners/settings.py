@@ -13,8 +13,8 @@ class PartnersSettings(ServiceSettings):
 
     bootstrap_key: SecretStr | None = Field(
         None,
-        description=f"the first administrator's API key, used at the very first start only: `{KEY_PREFIX}` and at least "
-        "32 random characters; without it one is drawn and written to `<data_dir>/bootstrap-admin.key`",
+        description="the first administrator's API key, used at a start where nobody can sign in to administer: "
+        f"`{KEY_PREFIX}` and at least 32 random characters; without it one is drawn and written to `<data_dir>/bootstrap-admin.key`",
     )
     invitation_days: int = Field(14, ge=1, le=90, description="how long an invitation stays open")
     key_days: int = Field(365, ge=1, le=3650, description="how long an API key lives where nobody says otherwise")

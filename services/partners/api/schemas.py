@@ -1,11 +1,16 @@
 """What goes in and out of the API. Unknown fields are errors."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from services.partners.domain.access import SCOPES
+from services.partners.domain.organisations import STATUSES
+from services.partners.domain.people import ROLES
 from services.partners.events import AliasState, IdentifierState, OrganisationState, ProgrammeState, ScopeState
+from shared.vocabulary import VOCABULARIES
 
 _T = TypeVar("_T")
 
@@ -19,6 +24,18 @@ Short = Annotated[str, _text(100)]
 Reference = Annotated[str, _text(100)]
 Country = Annotated[str, Field(description="ISO 3166-1 alpha-3", max_length=100)]
 Code = Annotated[str, Field(max_length=100)]
+
+
+def _one_of(codes: Iterable[str]) -> Any:
+    """A code whose list the document shows; the domain checks it, and says more than a schema can."""
+    return Field(max_length=100, json_schema_extra={"enum": list(codes)})
+
+
+Role = Annotated[str, _one_of(ROLES)]
+Grant = Annotated[str, _one_of(SCOPES)]
+Status = Annotated[str, _one_of(STATUSES)]
+OrganisationType = Annotated[str, _one_of(VOCABULARIES["organisation_type"].codes)]
+Theme = Annotated[str, _one_of(VOCABULARIES["theme"].codes)]
 
 
 class _In(BaseModel):
@@ -44,8 +61,10 @@ class OrganisationIn(_In):
     name: Name
     slug: str | None = Field(None, max_length=100, description="made of acronym or name where it is missing; stays")
     acronym: Short | None = None
-    type: Code = Field(description="IATI OrganisationType, a code of the list organisation_type", examples=["40"])
-    status: Code = Field("active", description="active or inactive")
+    type: OrganisationType = Field(
+        description="IATI OrganisationType, a code of the list organisation_type", examples=["40"]
+    )
+    status: Status = Field("active")
     country: Country | None = Field(None, description="seat, ISO 3166-1 alpha-3")
     countries: list[Country] = Field([], max_length=250, description="where it works")
     parent: Reference | None = Field(None, description="id or slug")
@@ -59,8 +78,8 @@ class OrganisationPatch(_In):
 
     name: Name | None = None
     acronym: Short | None = None
-    type: Code | None = None
-    status: Code | None = None
+    type: OrganisationType | None = None
+    status: Status | None = None
     country: Country | None = None
     countries: list[Country] | None = Field(None, max_length=250)
     parent: Reference | None = None
@@ -80,13 +99,13 @@ class OrganisationOut(OrganisationState):
 class ScopeIn(_In):
     countries: list[Country] | None = Field(None, max_length=250)
     regions: list[Code] | None = Field(None, max_length=50, description="M49; 001 is the world")
-    themes: list[Code] | None = Field(None, max_length=50, description="none means all")
+    themes: list[Theme] | None = Field(None, max_length=50, description="none means all")
 
 
 class PersonIn(_In):
     name: Annotated[str, _text(200)]
     email: Annotated[str, _text(254)] | None = None
-    roles: list[Code] = Field(
+    roles: list[Role] = Field(
         max_length=6, description="administrator, coordinator, focal_point, reader, donor, service"
     )
     partners: list[Reference] = Field([], max_length=50, description="organisations, by id or slug")
@@ -98,7 +117,7 @@ class PersonPatch(_In):
 
     name: Annotated[str, _text(200)] | None = None
     email: Annotated[str, _text(254)] | None = None
-    roles: list[Code] | None = Field(None, max_length=6)
+    roles: list[Role] | None = Field(None, max_length=6)
     partners: list[Reference] | None = Field(None, max_length=50)
     scope: ScopeIn | None = None
 
@@ -145,7 +164,7 @@ class InvitationIn(_In):
     person: str | None = Field(None, max_length=100, description="somebody known already, by id")
     name: Annotated[str, _text(200)] | None = None
     email: Annotated[str, _text(254)] | None = None
-    roles: list[Code] = Field([], max_length=6)
+    roles: list[Role] = Field([], max_length=6)
     partners: list[Reference] = Field([], max_length=50)
     scope: ScopeIn | None = None
     expires_in_days: int | None = Field(None, ge=1, le=90)
@@ -181,7 +200,7 @@ class RedeemIn(_In):
 
 
 class KeyIn(_In):
-    scopes: list[Code] = Field([], max_length=4, description="read, post, decide, admin; none means all one may do")
+    scopes: list[Grant] = Field([], max_length=4, description="none means all one may do")
     label: Short | None = Field(None, description="for you to tell your keys apart")
     expires_at: datetime | None = None
     person: str | None = Field(None, max_length=100, description="a service, by id; administrators only")
@@ -203,7 +222,7 @@ class KeyMade(KeyOut):
 
 
 class TokenIn(_In):
-    scopes: list[Code] = Field([], max_length=4, description="narrower than the key; none means as the key")
+    scopes: list[Grant] = Field([], max_length=4, description="narrower than the key; none means as the key")
 
 
 class TokenOut(BaseModel):

@@ -13,20 +13,24 @@ from typing import Any, cast
 
 import structlog
 
+from services.partners import orm
 from services.partners.commands import AddPerson, RegisterOrganisation
 from services.partners.domain.organisations import Alias, Identifier, Programme
-from services.partners.domain.people import ADMINISTRATOR
+from services.partners.domain.people import ADMINISTRATOR, Person
 from services.partners.handlers.keys import make_key
 from services.partners.handlers.organisations import register_organisation
 from services.partners.handlers.people import add_person
 from services.partners.handlers.signing import first_signing_key
 from services.partners.uow import PartnersUnitOfWork
-from shared.auth import new_api_key
+from shared.auth import hash_api_key, new_api_key
 
 log = structlog.get_logger(__name__)
 
 SEED = Path(__file__).parents[1] / "seed" / "organisations.json"
 KEY_FILE = "bootstrap-admin.key"
+
+_api_key: Any = orm.ApiKeyRow
+_invitation: Any = orm.InvitationRow
 
 
 class NoWayIn(Exception):
@@ -76,17 +80,41 @@ def _command(entry: Mapping[str, Any]) -> RegisterOrganisation:
 
 
 async def first_administrator(uow: PartnersUnitOfWork, key: str | None, data_dir: Path | None) -> bool:
-    """Where nobody is known yet. The key file is written before the commit: a file too many is harmless, a lost key not."""
-    if await uow.people.where():
+    """A key for somebody who administers, where nobody can sign in for that: at the very first start, and again after
+    the last such key was revoked or lost its time. A key that was used before is not brought back to life.
+
+    The key file is written before the commit: a file too many is harmless, a lost key not.
+    """
+    people = await uow.people.where()
+    administrators = [person for person in people if person.administers]
+    if await _can_sign_in(administrators, uow):
         return False
+    if key is not None and await uow.api_keys.first(_api_key.hash == hash_api_key(key)):
+        log.warning("bootstrap.key_was_used_before")
+        key = None
     if key is None and data_dir is None:
-        raise NoWayIn("first start: set PARTNERS_BOOTSTRAP_KEY, or CONVENE_DATA to a folder for the key file")
-    person = await add_person(AddPerson({"name": "Administrator", "roles": (ADMINISTRATOR,)}), uow)
+        if not people:
+            raise NoWayIn("first start: set PARTNERS_BOOTSTRAP_KEY, or CONVENE_DATA to a folder for the key file")
+        log.warning("bootstrap.nobody_administers")
+        return False
+    person = (
+        administrators[0]
+        if administrators
+        else await add_person(AddPerson({"name": "Administrator", "roles": (ADMINISTRATOR,)}), uow)
+    )
     text = key or new_api_key()
     await make_key(person.id, (), None, None, uow, text)
     if key is None and data_dir is not None:
         await asyncio.to_thread(_write_secret, data_dir / KEY_FILE, text)
     return True
+
+
+async def _can_sign_in(administrators: Sequence[Person], uow: PartnersUnitOfWork) -> bool:
+    """Whether one of them has a live key, or an invitation to one."""
+    ids, now = [person.id for person in administrators], uow.clock.now()
+    keys = await uow.api_keys.where(_api_key.person.in_(ids))
+    invitations = await uow.invitations.where(_invitation.person.in_(ids))
+    return any(key.live(now) for key in keys) or any(each.state(now) == "open" for each in invitations)
 
 
 def _write_secret(path: Path, text: str) -> None:

@@ -82,6 +82,28 @@ async def test_a_changed_bootstrap_key_lets_nobody_in_later(houses: Houses) -> N
     assert (await house.call("GET", "/api/v1/me", key=BOOTSTRAP_KEY)).status_code == 200
 
 
+async def test_after_the_last_key_of_the_last_administrator_a_start_gives_another(houses: Houses) -> None:
+    house = await houses()
+    (key,) = (await house.call("GET", "/api/v1/keys")).json()["data"]
+    assert (await house.call("POST", f"/api/v1/keys/{key['id']}:revoke")).status_code == 200
+    again = await houses()  # the revoked key is still in the settings: it stays revoked, and the service starts
+    assert (await again.call("GET", "/api/v1/me")).status_code == 401
+    other = "cvn_" + "another-bootstrap-key-0123456789-0123456789"
+    house = await houses(bootstrap_key=other)
+    assert (await house.call("GET", "/api/v1/me", key=other)).json()["id"] == key["person"]
+    assert (await counts(house))["person"] == 1
+
+
+async def test_an_invited_administrator_is_waited_for(houses: Houses) -> None:
+    house = await houses()
+    invitation = await house.made("/api/v1/invitations", {"name": "Second", "roles": ["administrator"]})
+    (key,) = (await house.call("GET", "/api/v1/keys")).json()["data"]
+    await house.call("POST", f"/api/v1/keys/{key['id']}:revoke")
+    await houses(bootstrap_key=None, data_dir=houses.data_dir)
+    assert not houses.data_dir.exists()
+    await house.made("/api/v1/invitations:redeem", {"code": invitation["code"]}, key=None)
+
+
 @pytest.mark.parametrize("key", ["short", "cvn_short", "x" * 60])
 def test_a_guessable_bootstrap_key_is_refused_and_not_repeated(key: str) -> None:
     with pytest.raises(ValueError) as refused:
