@@ -103,6 +103,12 @@ class DataFolder:
         return SystemClock(offset)
 
     @property
+    def clock_offset(self) -> float:
+        """Seconds by which this folder's clock differs from the machine's."""
+        path = self.file("clock.json")
+        return float(json.loads(path.read_text())["offset_seconds"]) if path.exists() else 0.0
+
+    @property
     def clock_start(self) -> datetime | None:
         """When this folder's time began, if it is a demo's."""
         path = self.file("clock.json")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from datetime import timedelta
 
 from starlette.types import ASGIApp
 
@@ -12,8 +13,11 @@ from infra.server import AddressInUse, listen, run
 from infra.services import UnknownService, build, migrations_of, runtime_of, settings_of
 from shared import logs, sqlite, telemetry
 from shared.clock import SystemClock
+from shared.settings import ServiceSettings
 
 GATEWAY = "gateway"
+CLOCK_OFFSET = "CONVENE_CLOCK_OFFSET"
+"""Seconds; set by `convene stack` alone, so that all processes of a demo share one clock."""
 
 
 def serve_one(service: str, host: str, port: int) -> None:
@@ -35,9 +39,14 @@ def _app(service: str):
     settings = _settings(service)
     logs.setup(settings.log_format, settings.log_level)
     telemetry.setup(service, settings.otel_endpoint)
-    clock = SystemClock.starting_at(settings.clock_start) if settings.clock_start else SystemClock()
-    app = build(service, settings, clock=clock)
+    app = build(service, settings, clock=_clock(settings))
     return app, runtime_of(app).closing.set
+
+
+def _clock(settings: ServiceSettings) -> SystemClock:
+    if offset := os.environ.get(CLOCK_OFFSET):
+        return SystemClock(timedelta(seconds=float(offset)))
+    return SystemClock.starting_at(settings.clock_start) if settings.clock_start else SystemClock()
 
 
 def _dashboard() -> ASGIApp:

@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any
 
@@ -23,10 +24,9 @@ from infra.native.ports import free_ports
 from infra.native.postgres import PostgresServer
 from infra.processes import Child, Supervisor
 from infra.routes import ACTIVITIES, DASHBOARD, NOTIFICATIONS, PARTNERS, SERVICES
-from infra.serving import GATEWAY
+from infra.serving import CLOCK_OFFSET, GATEWAY
 from infra.up import CLOCK_START, announce, clock_start, load, tell
 from shared.auth import new_api_key
-from shared.clock import SystemClock
 
 REPLICAS = {ACTIVITIES: 2, PARTNERS: 1, NOTIFICATIONS: 2, DASHBOARD: 1}
 START_SECONDS = 120.0
@@ -35,28 +35,25 @@ START_SECONDS = 120.0
 def run_stack(data: DataFolder, host: str, port: int, *, demo: bool, brokers: int, as_json: bool) -> None:
     """Run until a signal. Raises NativeError where Kafka or PostgreSQL cannot be had, Failure where nothing starts."""
     with data.lock():
-        clock = data.clock(clock_start())
+        data.clock(clock_start())
         told = _Progress(quiet=as_json)
         kafka = KafkaCluster(data.file("kafka"), brokers=brokers)
         postgres = PostgresServer(data.file("postgres"))
         stop, environment = _Stop(), dict[str, str]()
-        supervisor = Supervisor(data.file("logs"), lambda: environment | _clock(data, clock))
+        supervisor = Supervisor(data.file("logs"), lambda: environment | _clock(data))
         try:
-            told("PostgreSQL")
-            postgres.start()
-            told("Apache Kafka (its jars are fetched once)")
-            kafka.start(progress=told.fetched)
+            told("PostgreSQL and Apache Kafka (its jars are fetched once)")
+            _both(postgres.start, lambda: kafka.start(progress=told.fetched))
             told("databases and their schemas")
             environment |= _environment(data, postgres, kafka, host, port)
-            for service in SERVICES:
-                supervisor.once(f"migrate {service}", "migrate", service)
+            supervisor.once("the migration", "migrate", "all")
             told("services")
             _add_children(supervisor, environment, host, port)
             supervisor.start()
             url = f"http://{host}:{port}"
             _wait_ready(url, supervisor, stop)
             announce(data, url, "stack")
-            if not as_json:
+            if not as_json and not stop.asked:
                 _status(supervisor, postgres, kafka)
             _serve(data, url, supervisor, stop, demo=demo, as_json=as_json)
         finally:
@@ -65,6 +62,12 @@ def run_stack(data: DataFolder, host: str, port: int, *, demo: bool, brokers: in
             supervisor.stop()
             kafka.stop()
             postgres.stop()
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(first), pool.submit(second)]:
+            done.result()
 
 
 class _Stop:
@@ -114,9 +117,11 @@ def _environment(
     }
 
 
-def _clock(data: DataFolder, clock: SystemClock) -> dict[str, str]:
-    # a child that is started later must not begin at the demo's beginning again
-    return {CLOCK_START: clock.now().isoformat()} if data.clock_start else {}
+def _clock(data: DataFolder) -> dict[str, str]:
+    """The demo's clock as a shift: a start would be read anew, and later, by each child."""
+    if data.clock_start is None:
+        return {}
+    return {CLOCK_START: data.clock_start.isoformat(), CLOCK_OFFSET: str(data.clock_offset)}
 
 
 def _add_children(supervisor: Supervisor, environment: dict[str, str], host: str, port: int) -> None:

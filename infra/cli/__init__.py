@@ -5,6 +5,7 @@
 - `session`    which server, with whose key
 - `running`    up, serve, migrate, stack, gateway-config
 - `loading`    demo load
+- `contracts`  contracts: for developers
 - `plans`, `alerts`, `registry`, `following`, `operating`    the commands that talk to a server
 """
 

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from infra.cli import alerts, following, loading, operating, plans, registry, running
+from infra.cli import alerts, contracts, following, loading, operating, plans, registry, running
 from infra.cli.output import REFUSED, UNREACHABLE, USAGE, Failure
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command()(following.inbox)
 app.add_typer(operating.deadletters, name="deadletters", help="Messages that a consumer gave up on.")
 app.command()(operating.login)
 app.command()(operating.doctor)
+app.command()(contracts.contracts)
 
 
 def main() -> NoReturn:

@@ -75,11 +75,10 @@ def stack(
     as_json: AsJson = False,
 ) -> None:
     """Run Convene distributed on this machine: Kafka, PostgreSQL, one process per service, replicas, a gateway."""
-    from infra.stack import run_stack
-
     from infra.data import DataFolder, DataFolderBusy, WrongClock
     from infra.native.errors import NativeError
     from infra.server import AddressInUse
+    from infra.stack import run_stack
 
     if demo:
         os.environ.setdefault("CONVENE_CLOCK_START", DEMO_START)
