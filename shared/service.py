@@ -20,6 +20,7 @@ from shared.bus.dispatch import Dispatcher, Subscription, TooManyParked, dead_le
 from shared.bus.port import Bus, BusUnavailable, Topic
 from shared.clock import Clock
 from shared.db import Database
+from shared.housekeeping import keep_tidy
 from shared.kernel import Kernel
 from shared.leases import LeaseLost, Leases, Term, wait
 from shared.outbox import Relay
@@ -63,6 +64,7 @@ class Runtime:
         self.leases = Leases(self.db, self.kernel.lease, holder, self.clock, ttl=self.lease_ttl)
         self.relay = Relay(self.db, self.kernel.outbox, self.leases, self.bus, self.clock)
         self.edge = Edge(self.db, self.kernel, self.clock, self.leases, self.relay)
+        self._tasks["housekeeping"] = lambda stop: keep_tidy(self.db, self.kernel, self.clock, stop)
 
     @property
     def dispatchers(self) -> dict[str, Dispatcher]:

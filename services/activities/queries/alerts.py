@@ -96,7 +96,13 @@ def _sight(row: AlertRow, plans: Mapping[str, Plan], principal: Principal) -> Al
 def _view(row: AlertRow, seen: AlertSight, plans: Mapping[str, Plan]) -> dict[str, Any]:
     """A blind alert says that something overlaps your plan, and whom to call; nothing else, not even when it changed."""
     sides = [
-        {"plan": plan, "version": row.versions[plan], "partner": plans[plan].owner, "title": plans[plan].content.title}
+        {
+            "plan": plan,
+            "version": row.versions[plan],
+            "partner": plans[plan].owner,
+            "title": plans[plan].content.title,
+            "illustrative": plans[plan].content.illustrative,
+        }
         for plan in sorted(row.versions)
         if seen.sides.get(plan) is Outcome.FULL
     ]

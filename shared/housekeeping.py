@@ -1,0 +1,51 @@
+"""What may be forgotten: answers to old idempotency keys, published outbox rows, old inbox notes.
+
+Deleting twice changes nothing, so every replica may do it and no lease is needed. The inbox may be pruned because the
+sequence guard (`applied`, kept for ever) stops what comes later still; the outbox is kept long enough to publish again
+what a lost log held.
+"""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import delete
+
+from shared.clock import Clock
+from shared.db import Database, affected, is_transient
+from shared.idempotency import KEEP as KEEP_ANSWERS
+from shared.kernel import Kernel
+from shared.leases import wait
+
+log = structlog.get_logger(__name__)
+
+KEEP_FACTS = timedelta(days=30)
+EVERY = 3600.0
+
+
+async def tidy(db: Database, kernel: Kernel, clock: Clock) -> int:
+    """One round. Returns how many rows went."""
+    now = clock.now()
+    outbox, inbox, answers = kernel.outbox, kernel.inbox, kernel.idempotency
+    old = (
+        delete(answers).where(answers.c.at < now - KEEP_ANSWERS),
+        delete(outbox).where(outbox.c.published_at < now - KEEP_FACTS),
+        delete(inbox).where(inbox.c.at < now - KEEP_FACTS),
+    )
+    gone = 0
+    for statement in old:
+        async with db.write() as session:
+            gone += await affected(session, statement)
+    return gone
+
+
+async def keep_tidy(db: Database, kernel: Kernel, clock: Clock, stop: asyncio.Event) -> None:
+    """A round every hour, until `stop`."""
+    while not await wait(stop, EVERY):
+        try:
+            gone = await tidy(db, kernel, clock)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+        else:
+            log.info("housekeeping.done", rows=gone)
