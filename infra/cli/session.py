@@ -44,30 +44,30 @@ def login_file() -> Path:
 
 
 def target(who: str | None = None, *, admin: bool = False) -> Target:
-    """Where to go. `admin`: prefer the administrator's key where the machine's own data folder has several."""
-    folder = running_folder()
+    """Where to go. `admin`: prefer the administrator's key where the machine's own data folder has several.
+
+    A key that was found by itself is only ever used with the server that it belongs to.
+    """
     url, key = os.environ.get("CONVENE_URL"), os.environ.get("CONVENE_KEY")
-    if who is None and (url or key):
-        local = _of_folder(folder, None, admin) if folder else None
-        return Target(
-            url or (local.url if local else DEFAULT_URL),
-            key or (local.key if local and local.url == url else None),
-            "environment",
-            folder,
-        )
-    stored = _read(login_file())
-    if who is None and stored:
-        return Target(str(stored["url"]), stored.get("key"), str(login_file()), None)
-    if folder:
-        return _of_folder(folder, who, admin)
+    folder = running_folder()
+    local = _of_folder(folder, who, admin) if folder else None
     if who:
-        raise Failure("--as is for the demo: no `convene up --demo` runs here (see CONVENE_DATA)", USAGE)
-    return Target(DEFAULT_URL, None, "default")
+        if local is None or (url and url != local.url):
+            raise Failure("--as is for the demo: no `convene up --demo` runs here (see CONVENE_DATA)", USAGE)
+        return local
+    stored = _read(login_file())
+    login = Target(str(stored["url"]), stored.get("key"), str(login_file())) if stored else None
+    known = [each for each in (login, local) if each is not None]
+    if url:
+        found = next((each.key for each in known if each.url == url), None)
+        return Target(url, key or found, "environment", folder)
+    chosen = known[0] if known else Target(DEFAULT_URL, None, "default")
+    return Target(chosen.url, key, "environment", chosen.data) if key else chosen
 
 
 def _of_folder(folder: Path, who: str | None, admin: bool) -> Target:
     serving = _read(folder / SERVING) or {}
-    url = os.environ.get("CONVENE_URL") or str(serving.get("url", DEFAULT_URL))
+    url = str(serving.get("url", DEFAULT_URL))
     keys = demo_keys(folder)
     if who and who != "admin":
         if who not in keys:
