@@ -85,6 +85,7 @@ def _service(name: str, data: DataFolder, clock: Clock, ids: Ids, bus: Bus, furt
         "bus_url": f"sqlite:///{data.file('log.db')}",
         "migrate_at_start": True,
         "data_dir": data.path,
+        "replica": "embedded",  # the folder's lock sees to it that there is one
         **_secrets(name, data),
         **further,
     }

@@ -39,12 +39,13 @@ class Term:
 class Leases:
     """Leases of one holder (one process) in one service's database.
 
+    holder: a name of its own for each process; one that is kept over restarts only where nothing else can run under it.
     ttl: seconds that a silent leader keeps its office; renewed every ttl / 3.
     """
 
     def __init__(self, db: Database, table: Table, holder: str, clock: Clock, *, ttl: float = 9.0) -> None:
         self._db, self._table, self._holder, self._clock, self._ttl = db, table, holder, clock, ttl
-        now = "unixepoch('subsec')" if db.is_sqlite else "extract(epoch from clock_timestamp())"
+        now = "(julianday('now') - 2440587.5) * 86400.0" if db.is_sqlite else "extract(epoch from clock_timestamp())"
         self._now = text(f"SELECT {now}")
 
     async def acquire(self, role: str) -> Term | None:
@@ -58,7 +59,8 @@ class Leases:
             )
             row = (await session.execute(self._select(role).with_for_update())).one()
             now = await self._time(session)
-            if row.until > now:
+            # Under our own name it is an earlier life of ours: its epoch ends here, and with it what it may still do.
+            if row.until > now and row.holder != self._holder:
                 return None
             await session.execute(
                 update(self._table)

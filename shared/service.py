@@ -36,7 +36,7 @@ class Runtime:
     """One service process.
 
     publishes   the topics this service owns (created at start, with the dead-letter topics of its consumers)
-    tasks       further background work, name -> coroutine function taking the stop event
+    replica     a name that survives restarts, where nothing else can run under it: leases are taken up again at once
     topics      further topics to create, e.g. those of a reader that is not a subscription
     """
 
@@ -49,6 +49,7 @@ class Runtime:
     prepare: Callable[[], Awaitable[None]]
     lease_ttl: float = 9.0
     owns_bus: bool = True
+    replica: str | None = None
     topics: Sequence[Topic] = ()
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -60,7 +61,7 @@ class Runtime:
     _prepared: bool = False
 
     def __post_init__(self) -> None:
-        holder = f"{self.name}@{socket.gethostname()}:{os.getpid()}:{id(self):x}"
+        holder = self.replica or f"{self.name}@{socket.gethostname()}:{os.getpid()}:{id(self):x}"
         self.leases = Leases(self.db, self.kernel.lease, holder, self.clock, ttl=self.lease_ttl)
         self.relay = Relay(self.db, self.kernel.outbox, self.leases, self.bus, self.clock)
         self.edge = Edge(self.db, self.kernel, self.clock, self.leases, self.relay)

@@ -29,6 +29,10 @@ class ServiceSettings(BaseSettings):
         False, description="embedded only: distributed services refuse an older schema instead"
     )
     max_body_bytes: int = Field(1_000_000, description="larger requests are a 413")
+    replica: str | None = Field(
+        None,
+        description="a name kept over restarts, where no second process can have it; then leases are taken up again at once",
+    )
     lease_ttl: float = Field(9.0, description="seconds a silent leader keeps its office")
     otel_endpoint: str | None = Field(
         None, validation_alias=AliasChoices("otel_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT")

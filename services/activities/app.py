@@ -47,6 +47,7 @@ def build(
         prepare=prepare,
         lease_ttl=settings.lease_ttl,
         owns_bus=bus is None,
+        replica=settings.replica,
     )
     for consumer, subscription in subscriptions(clock, ids, runtime.leases).items():
         runtime.subscribe(subscription, lane=MATCHING if consumer == MATCHER else None)

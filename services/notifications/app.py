@@ -63,6 +63,7 @@ def build(
         prepare=prepare,
         lease_ttl=settings.lease_ttl,
         owns_bus=bus is None,
+        replica=settings.replica,
         topics=[each for topic in TOPICS for each in (Topic(topic), Topic(dead_letter_topic(topic, CONSUMER), 1))],
     )
     authenticator = Authenticator(db, known, clock)

@@ -58,6 +58,7 @@ def build(
         prepare=prepare,
         lease_ttl=settings.lease_ttl,
         owns_bus=bus is None,
+        replica=settings.replica,
     )
     for subscription in subscriptions():
         runtime.subscribe(subscription)
