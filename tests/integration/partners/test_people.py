@@ -1,5 +1,7 @@
 """People: who may do what, where, and how they leave."""
 
+import asyncio
+
 from tests.integration.partners.harness import House, pointers
 
 PATH = "/api/v1/people"
@@ -161,6 +163,18 @@ async def test_somebody_always_can_administer(house: House) -> None:
     _, other = await house.joined(name="Second", roles=["administrator"])
     assert (await house.call("POST", f"{PATH}/{me}:deactivate")).status_code == 200
     assert (await house.call("GET", PATH, key=other)).status_code == 200
+
+
+async def test_administrators_that_put_each_other_out_at_one_instant_leave_one(house: House) -> None:
+    ring = [await house.joined(name=f"Rival {number}", roles=["administrator"]) for number in range(6)]
+    me = (await house.call("GET", "/api/v1/me")).json()["id"]
+    assert (await house.call("POST", f"{PATH}/{me}:deactivate", key=ring[0][1])).status_code == 200
+    answers = await asyncio.gather(
+        *(house.call("POST", f"{PATH}/{ring[number - 1][0]}:deactivate", key=ring[number][1]) for number in range(6))
+    )
+    assert {each.status_code for each in answers} <= {200, 401, 409}
+    signed_in = [(await house.call("GET", "/api/v1/me", key=key)).status_code for _, key in ring]
+    assert signed_in.count(200) >= 1
 
 
 async def test_nobody_joins_an_inactive_organisation_but_who_is_there_stays(house: House) -> None:
