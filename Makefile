@@ -40,7 +40,7 @@ bench: install
 	$(BIN)/python -m bench
 
 contracts: install    ## write contracts/ anew from the code
-	$(BIN)/convene contracts write
+	$(BIN)/convene contracts
 
 lock:                 ## resolve anew; run it when pyproject.toml changes
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

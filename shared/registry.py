@@ -44,13 +44,19 @@ class KnownPartner(_Tolerant):
     aliases: list[dict[str, Any]] = []
 
 
+class KnownScope(_Tolerant):
+    countries: list[str] = []
+    regions: list[str] = []
+    themes: list[str] = []
+
+
 class KnownPerson(_Tolerant):
     """A person is an opaque id here: names and addresses stay in partners."""
 
     id: str
     partners: list[str]
     roles: list[str]
-    scope: dict[str, list[str]] = {}
+    scope: KnownScope = KnownScope()
     active: bool
     not_before: datetime | None = None
 
@@ -114,7 +120,7 @@ async def principal_of_key(
     row = found.first()
     if row is None or row.revoked or (row.expires_at and row.expires_at <= now):
         return None
-    return _principal(row, frozenset(row.scopes))
+    return _principal(row, frozenset(row.scopes) or None)  # a key without scopes reaches as far as its person
 
 
 async def principal_of_person(
@@ -136,7 +142,8 @@ async def signing_key(session: AsyncSession, tables: RegistryTables, kid: str, n
     return row.jwk
 
 
-def _principal(row: Any, grants: frozenset[str]) -> Principal | None:
+def _principal(row: Any, narrowed_to: frozenset[str] | None) -> Principal | None:
+    """narrowed_to: None does not narrow; an empty set leaves nothing (a token for nothing must not allow everything)."""
     if not row.active:
         return None
     roles = frozenset(row.roles)
@@ -145,7 +152,7 @@ def _principal(row: Any, grants: frozenset[str]) -> Principal | None:
         person=row.id,
         partners=frozenset(row.partners),
         roles=roles,
-        grants=allowed & grants if grants else allowed,
+        grants=allowed if narrowed_to is None else allowed & narrowed_to,
         scope=Scope(
             countries=frozenset(row.scope.get("countries", ())),
             regions=frozenset(row.scope.get("regions", ())),

@@ -17,17 +17,19 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, StatusCode
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.db import is_transient
+from shared.openapi import openapi, operation_id
 from shared.problem import KINDS, MEDIA_TYPE, FieldError, Problem
 from shared.telemetry import current_trace_id, span
 
 log = structlog.get_logger(__name__)
 
 MAX_DEPTH = 32
+MAX_PARAMETERS = 100
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -41,7 +43,9 @@ def make_app(title: str, description: str, lifespan: Lifespan, *, max_body_bytes
         docs_url=None,  # the stock pages load scripts from a CDN
         redoc_url=None,
         openapi_url=None,
+        generate_unique_id_function=operation_id,
     )
+    app.openapi = lambda: openapi(app)
     app.router.route_class = StrictRoute
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -114,6 +118,8 @@ class StrictRoute(APIRoute):
         takes_body = self.body_field is not None
 
         async def strict(request: Request) -> Response:
+            if any("\x00" in str(value) for value in request.path_params.values()):
+                raise Problem("not-found", "There is no such thing here.")  # nothing is stored under such an id
             _check_query(request, known)
             if takes_body:
                 raw = await request.body()
@@ -138,7 +144,11 @@ def _check_media_type(request: Request, raw: bytes) -> None:
 
 def _check_query(request: Request, known: set[str]) -> None:
     raw = request.scope.get("query_string", b"").decode("latin-1")
-    names = [name for name, _ in parse_qsl(raw, keep_blank_values=True, max_num_fields=100)] if raw else []
+    try:
+        names = [name for name, _ in parse_qsl(raw, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)]
+    except ValueError as error:
+        detail = f"at most {MAX_PARAMETERS} parameters"
+        raise Problem("malformed", f"?: {detail}", [FieldError("?", "too_many", detail)]) from error
     wrong = sorted({name for name in names if name not in known})
     if wrong:
         shown = ", ".join(sorted(known)) or "none"
@@ -148,7 +158,7 @@ def _check_query(request: Request, known: set[str]) -> None:
             [FieldError(f"?{name[:60]}", "unknown", f"known parameters: {shown}") for name in wrong[:20]],
         )
     for name, value in request.query_params.multi_items():
-        if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        if "\x00" in value or not _is_unicode(value):
             raise Problem(
                 "malformed",
                 f"?{name}: holds a character that cannot be stored",
@@ -181,11 +191,11 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _Refused(f"the name {twice[:60]!r} stands twice in one object")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Refused(f"the name {name[:60]!r} stands twice in one object")
+        found[name] = value
     return found
 
 
@@ -210,8 +220,16 @@ def _check_value(value: Any, path: tuple[str | int, ...]) -> None:
 def _check_text(text: str, path: tuple[str | int, ...]) -> None:
     if "\x00" in text:
         raise _json_error(path, "holds a NUL character", code="character")
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if not _is_unicode(text):
         raise _json_error(path, "holds a lone surrogate, which is not a character", code="character")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _json_error(path: tuple[str | int, ...], message: str, code: str = "json_invalid") -> RequestValidationError:
@@ -272,7 +290,10 @@ class _TooLarge(Exception):
 
 
 class TraceRequests:
-    """One server span a request, below the caller's `traceparent` if there is one; the route's pattern names it."""
+    """One server span a request, below the caller's `traceparent` if there is one; the route's pattern names it.
+
+    A crash is answered here, inside the span, so that the problem carries the trace id under which it is logged.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -282,13 +303,25 @@ class TraceRequests:
             await self._app(scope, receive, send)
             return
         parent = dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1") or None
+        started = False
         with span(f"HTTP {scope['method']}", traceparent=parent, kind=SpanKind.SERVER) as current:
 
             async def named(message: Message) -> None:
+                nonlocal started
+                started = True
                 if message["type"] == "http.response.start":
                     route = getattr(scope.get("route"), "path", "")
                     current.update_name(f"{scope['method']} {route}".strip())
                     current.set_attribute("http.response.status_code", message["status"])
                 await send(message)
 
-            await self._app(scope, receive, named)
+            try:
+                await self._app(scope, receive, named)
+            except _TooLarge:
+                raise
+            except Exception as error:
+                if started:
+                    raise
+                current.set_status(StatusCode.ERROR, type(error).__name__)
+                response = await _on_crash(Request(scope), error)
+                await response(scope, receive, named)
