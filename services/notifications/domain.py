@@ -4,11 +4,13 @@ A *lane* is one partition of a topic. A *position* is a vector: lane -> next off
 lane become visible in offset order (the projector locks the lane's position), rows of different lanes do not.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from shared.visibility import Contact as Whom
 from shared.visibility import Facts, Outcome, Principal, contact, sight_of_alert
@@ -31,6 +33,14 @@ def furthest(one: Position, other: Position) -> dict[Lane, int]:
 def reaches(position: Position, other: Position) -> bool:
     """Whether `position` is at or behind `other` in no lane, i.e. everything before `other` lies before it too."""
     return all(position.get(lane, 0) >= offset for lane, offset in other.items())
+
+
+_BREAKS = str.maketrans({char: f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"})
+
+
+def one_line(document: Mapping[str, Any]) -> str:
+    """JSON without anything that somebody's reader of lines takes for the end of one (also U+0085, U+2028, U+2029)."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).translate(_BREAKS)
 
 
 class NotAPattern(ValueError):

@@ -208,7 +208,9 @@ async def running(
 @asynccontextmanager
 async def served(app: FastAPI) -> AsyncGenerator[str]:
     """The application (whose lifespan runs already) behind uvicorn on a free port; gives its base URL."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, lifespan="off", log_level="warning", loop="asyncio")
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, lifespan="off", log_level="error", loop="asyncio", timeout_graceful_shutdown=3
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve())
     while not server.started:
@@ -241,6 +243,13 @@ class Reader:
     comments: list[str] = field(default_factory=list)
     ids: int = 0
     retry: str | None = None
+    _following: tuple[httpx.Response, AsyncIterator["Message"]] | None = None
+
+    def follow(self, answer: httpx.Response) -> AsyncIterator["Message"]:
+        """`messages`, to be read on later."""
+        if self._following is None or self._following[0] is not answer:
+            self._following = (answer, self.messages(answer))
+        return self._following[1]
 
     async def messages(self, answer: httpx.Response) -> AsyncIterator[Message]:
         name, data, pending = "message", [], self.last_id

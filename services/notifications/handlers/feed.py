@@ -5,7 +5,6 @@ The row of `feed_position` is locked first. So rows of a partition become visibl
 project the same records change nothing twice, and a reader who has seen an offset has the facts that were true then.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +14,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.consumed import HIDDEN
-from services.notifications.domain import Alert, Lane, advance
+from services.notifications.domain import Alert, Lane, advance, one_line
 from services.notifications.handlers.decoding import Fact
 from services.notifications.orm import alert, alert_side, feed, feed_log, feed_position, kernel, plan_facts
 from services.notifications.uow import alert_from, sides_to
@@ -236,7 +235,7 @@ def _row(event: Event, fact: Fact, log_id: str, lane: Lane) -> dict[str, Any]:
         "label": fact.plan.facts.label if fact.plan else None,
         "sides": sides_to(fact.sides) if fact.sides else None,
         "columns": None,
-        "document": json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+        "document": one_line(document),
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.notifications.domain import Contact, Lane, Names, Side, see, sorted_sides
+from services.notifications.domain import Contact, Lane, Names, Side, one_line, see, sorted_sides
 from services.notifications.uow import Known
 from shared.filters import Columns, Filter
 from shared.visibility import RED, Facts, Principal, in_bulk
@@ -152,7 +152,7 @@ class Shown:
         """The event as JSON, on one line."""
         if way == _PLAIN:
             return self.document
-        return json.dumps(self.content(way), ensure_ascii=False, separators=(",", ":"))
+        return one_line(self.content(way))
 
     def tail(self, way: Way) -> bytes:
         """The message of the event stream after its `id: <cursor>`; encoded once per way."""
