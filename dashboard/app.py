@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 import httpx
 from convene import AsyncConvene, ConveneError, Unreachable
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -54,9 +54,7 @@ class Site:
         self.sessions = Sessions(decode_key(settings.session_key.get_secret_value()), secure=settings.secure_cookies)
         self._url = settings.api_url
         self._transport = _Shared(transport or httpx.AsyncHTTPTransport())
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-        )
+        self._templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True)
         self._templates.globals |= {
             "demo_clock": settings.demo_clock,
             "place": place,
