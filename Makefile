@@ -31,6 +31,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python -m infra.lint
 	$(BIN)/pyright
 
 campaign: install     ## three brokers, kills, a million rows: hours

@@ -15,7 +15,7 @@ from infra.cli.output import REFUSED, Failure
 
 _PR_SET_PDEATHSIG = 1
 # -P: a folder of the user's named `shared` must not come before ours
-COMMAND = (sys.executable, "-P", "-c", "from infra.cli import main; main()")
+COMMAND = (sys.executable, "-P", "-c", "from infra.cli.app import main; main()")
 GRACE = 20.0
 QUICK = 10.0
 """Seconds: a child that lived longer than this is started again at once, a shorter life makes the pause longer."""

@@ -8,10 +8,3 @@
 - `contracts`  contracts: for developers
 - `plans`, `alerts`, `registry`, `following`, `operating`    the commands that talk to a server
 """
-
-
-def main() -> None:
-    """The entry point of the console script; imports late, so that the module stays a table of contents."""
-    from infra.cli.app import main as run
-
-    run()
