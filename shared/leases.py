@@ -157,7 +157,7 @@ class Leases:
                     return
 
     def _select(self, role: str):
-        return select(self._table.c.epoch, self._table.c.until).where(self._table.c.role == role)
+        return select(self._table.c.holder, self._table.c.epoch, self._table.c.until).where(self._table.c.role == role)
 
     def _update(self, term: Term):
         return update(self._table).where(self._table.c.role == term.role, self._table.c.epoch == term.epoch)
