@@ -1,6 +1,7 @@
 """One filter vocabulary for lists, feeds, streams and webhooks: `country=KEN,UGA&start.gte=2017-04-01&theme=...`.
 
-Values of one name are alternatives, names are all required. What carries none of a filtered property does not pass.
+Values of one name are alternatives, names are all required; `country` and `region` name one thing, places, and are
+alternatives to each other. What carries none of a filtered property does not pass.
 """
 
 from collections.abc import Iterable, Mapping

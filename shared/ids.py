@@ -9,7 +9,7 @@ from typing import Protocol
 
 from shared.clock import Clock, SystemClock
 
-_PATTERN = re.compile(r"^[a-z]{2,8}_[0-9a-f]{32}$")
+_PATTERN = re.compile(r"[a-z]{2,8}_[0-9a-f]{32}")
 
 
 class Ids(Protocol):
@@ -55,4 +55,4 @@ class SequentialIds:
 
 def is_id(text: str, prefix: str) -> bool:
     """Whether `text` has the form of an id with this prefix (it says nothing about existence)."""
-    return bool(_PATTERN.match(text)) and text.startswith(prefix + "_")
+    return bool(_PATTERN.fullmatch(text)) and text.startswith(prefix + "_")

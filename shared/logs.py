@@ -2,8 +2,9 @@
 
 import logging
 import sys
+import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -35,7 +36,7 @@ def setup(format_: str = "console", level: str = "INFO") -> None:
             foreign_pre_chain=shared_steps,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                _describe_exception,
                 renderer,
             ],
         )
@@ -55,6 +56,40 @@ def setup(format_: str = "console", level: str = "INFO") -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers[:] = []
         logging.getLogger(name).propagate = True
+
+
+def trail(error: BaseException) -> str:
+    """Where an error and its causes arose: classes, codes and places. Not their texts, which quote what people typed
+    (a driver's `DETAIL: Key (name)=(...)`, a validation's `input_value=...`).
+    """
+    told: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(told) < 200:
+        code = getattr(current, "sqlstate", None) or getattr(current, "errno", None)
+        told.append(f"{type(current).__module__}.{type(current).__qualname__}" + (f" ({code})" if code else ""))
+        told += [
+            f"  at {frame.filename}:{frame.lineno} in {frame.name}"
+            for frame in reversed(traceback.extract_tb(current.__traceback__)[-30:])
+        ]
+        if isinstance(current, BaseExceptionGroup):
+            for inner in cast("tuple[BaseException, ...]", current.exceptions):
+                told += ["  one of several:", *("  " + line for line in trail(inner).splitlines())]
+        following = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+        if following is not None:
+            told.append("caused by")
+        current = following
+    return "\n".join(told)
+
+
+def _describe_exception(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    found = line.pop("exc_info", None)
+    if found is True:
+        found = sys.exc_info()
+    if isinstance(found, tuple):
+        found = cast("tuple[Any, ...]", found)[1]
+    if isinstance(found, BaseException):
+        line["exception"] = trail(found)
+    return line
 
 
 def _add_trace(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

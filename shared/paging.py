@@ -6,6 +6,7 @@ A cursor is only a position in the page's order (base64url of JSON); what it may
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -29,8 +30,11 @@ def encode_cursor(position: tuple[Any, ...]) -> str:
     return base64.urlsafe_b64encode(json.dumps(position, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, *, length: int) -> tuple[Any, ...]:
-    """Raises a 400 problem for anything that is not a cursor of ours with `length` scalar parts."""
+def decode_cursor(cursor: str, *, length: int, kinds: Sequence[type] | None = None) -> tuple[Any, ...]:
+    """Raises a 400 problem for anything that is not a cursor of ours with `length` parts of these kinds (texts).
+
+    The parts go into queries as they are: what a database would choke on never comes through.
+    """
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         parsed: Any = json.loads(raw)
@@ -39,9 +43,18 @@ def decode_cursor(cursor: str, *, length: int) -> tuple[Any, ...]:
     if not isinstance(parsed, list):
         raise _bad_cursor()
     parts = cast(list[Any], parsed)
-    if len(parts) != length or not all(isinstance(part, str | int) or part is None for part in parts):
+    wanted = kinds or [str] * length
+    if len(parts) != length or not all(_fits(part, kind) for part, kind in zip(parts, wanted, strict=True)):
         raise _bad_cursor()
     return tuple(parts)
+
+
+def _fits(part: Any, kind: type) -> bool:
+    if type(part) is not kind:  # not isinstance: True is an int
+        return False
+    if isinstance(part, str):
+        return "\x00" not in part and not any("\ud800" <= char <= "\udfff" for char in part)
+    return not isinstance(part, int) or abs(part) < 1 << 63
 
 
 def _bad_cursor() -> Problem:

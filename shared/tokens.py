@@ -69,7 +69,8 @@ def key_id(token: str) -> str:
         kid = header["kid"]
     except Exception as error:
         raise BadToken("no readable header") from error
-    if not isinstance(kid, str) or len(kid) > 64:
+    # It goes into a query as it is: what a database cannot even be asked for (a NUL, a lone surrogate) ends here.
+    if not isinstance(kid, str) or len(kid) > 64 or not (kid.isascii() and kid.isprintable()):
         raise BadToken("no key id")
     return kid
 
@@ -87,5 +88,5 @@ def verify(token: str, public_jwk: Mapping[str, Any], now: datetime) -> Claims:
         return Claims(str(claims["sub"]), frozenset(str(claims.get("scope", "")).split()), issued, expires)
     except BadToken:
         raise
-    except (JoseError, KeyError, ValueError, TypeError) as error:
+    except (JoseError, KeyError, ValueError, TypeError, OverflowError, OSError) as error:
         raise BadToken(type(error).__name__) from error
