@@ -105,6 +105,16 @@ class House:
         return found
 
 
+async def emptied(url: str) -> str:
+    """The same PostgreSQL database without its tables: much quicker than a new one for each test."""
+    db = Database(url, pool_size=1)
+    async with db.engine.begin() as connection:
+        await connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        await connection.exec_driver_sql("CREATE SCHEMA public")
+    await db.dispose()
+    return url
+
+
 async def make_house(url: str) -> House:
     db = Database(url, pool_size=20)
     async with db.engine.begin() as connection:

@@ -73,16 +73,16 @@ async def test_a_value_that_can_never_be_stored_is_not_waited_for(db: Database, 
 
 
 @pytest.mark.postgres
-async def test_a_nul_is_not_waited_for(postgres_url: str) -> None:
-    db = Database(postgres_url)
+async def test_a_nul_is_not_waited_for(module_url: str) -> None:
+    db = Database(module_url)
     error = await failure(db, text("SELECT CAST(:name AS text)"), {"name": "a\x00b"})
     assert not is_transient(error)
     await db.dispose()
 
 
 @pytest.mark.postgres
-async def test_a_connection_that_the_server_ends_is_waited_for(postgres_url: str) -> None:
-    db, admin = Database(postgres_url, pool_size=2), Database(postgres_url, pool_size=1)
+async def test_a_connection_that_the_server_ends_is_waited_for(module_url: str) -> None:
+    db, admin = Database(module_url, pool_size=2), Database(module_url, pool_size=1)
 
     async def cut_off() -> None:
         async with db.write() as session:
