@@ -20,7 +20,7 @@ from shared.bus.local.storage import partition_of
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Delivered, Topic
 from shared.clock import SystemClock
-from shared.cloudevent import Event, to_outgoing
+from shared.cloudevent import Event, MalformedEvent, to_outgoing
 from shared.db import Database
 from tests.faults.bus import FaultyBus
 from tests.support.notifications import START, TOPIC, alert_fact, plan_fact, projected, publish, publish_raw
@@ -245,6 +245,32 @@ async def test_a_plan_whose_event_cannot_be_read_is_hidden_until_one_can(db: Dat
         await publish(bus, plan_fact("plan_1", 3, "plan.amended", tlp="CLEAR"))
         await projected(db, bus)
         assert (await Feed(db, bus).known({"plan_1"}))["plan_1"].facts.label == "CLEAR"
+
+
+async def test_a_parked_event_can_be_tried_again(db: Database, bus: MemoryBus) -> None:
+    """As after a release that can read it: it becomes a row behind all that was read, and never overtakes newer state."""
+    await wired(bus)
+    await publish(bus, plan_fact("plan_1", tlp="CLEAR"))
+    reader = Feed(db, bus)
+    async with Running(bus, db) as projector:
+        await projected(db, bus)
+        position = (await reader.extent()).end
+
+        def letter(event: Event) -> Delivered:
+            outgoing = to_outgoing(TOPIC, event)
+            headers = (*outgoing.headers, ("convene_origin", f"{TOPIC}:0:7".encode()))
+            return Delivered(DLQ, 0, 3, START, outgoing.key, outgoing.value, headers)
+
+        relabelled = letter(plan_fact("plan_1", 2, "plan.relabelled", tlp="GREEN"))
+        assert await projector.apply(relabelled)
+        assert not await projector.apply(relabelled)
+        assert not await projector.apply(letter(plan_fact("plan_1", 1, tlp="CLEAR")))
+        with pytest.raises(MalformedEvent):
+            await projector.apply(Delivered(DLQ, 0, 4, START, "plan_1", b"{"))
+    assert (await reader.known({"plan_1"}))["plan_1"].facts.label == "GREEN"
+    page = await reader.read(position, 50)
+    assert [each.name for each in page.entries] == ["plan.relabelled"]
+    assert (await reader.read(page.position, 50)).entries == ()
 
 
 async def test_a_consumer_that_would_park_everything_stops(db: Database, bus: MemoryBus) -> None:

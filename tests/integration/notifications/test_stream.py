@@ -27,10 +27,12 @@ from tests.support.notifications import (
     opened,
     plan_fact,
     publish,
+    publish_raw,
     running,
     served,
     shown,
 )
+from tests.support.people import person
 
 
 @pytest.fixture
@@ -270,6 +272,40 @@ async def test_a_plan_relabelled_while_a_client_was_away(service: Service, bus: 
     for who, reader in ((NORA, nora), (None, public)):
         names, _ = await heard(url, who, 3, last_id=reader.last_id)
         assert set(names) == expected
+
+
+async def test_a_plan_relabelled_while_somebody_listens(service: Service, bus: MemoryBus, url: str) -> None:
+    """What streams share in memory follows the facts too: later events about the plan are judged by its new label."""
+    one, two = plan_fact("plan_1"), plan_fact("plan_2", owner=INTERPOL)
+    reader = Reader()
+    async with opened(url, TARO) as answer:
+        await streaming(service)
+        for event in (one, two, alert_fact("alrt_1", [one, two])):
+            await publish(bus, event)
+            await service.projected(bus)
+        assert [shown(each.content) for each in await take(reader, answer, 3)][2] == "alert.opened alrt_1"
+        for event in (
+            plan_fact("plan_2", 2, "plan.relabelled", tlp="AMBER", owner=INTERPOL),
+            alert_fact("alrt_1", [one, two], 2, "alert.updated"),
+            plan_fact("plan_3"),
+        ):
+            await publish(bus, event)
+            await service.projected(bus)
+        assert [shown(each.content) for each in await take(reader, answer, 1)] == ["plan.posted plan_3"]
+
+
+async def test_dead_letters_of_the_feed_are_listed_and_tried_again(database_url: str, bus: MemoryBus) -> None:
+    root = person("root", roles=["administrator"])
+    async with running(database_url, bus=bus, people=[root, NORA]) as service:
+        await publish_raw(bus, "plan_1")
+        await service.projected(bus)
+        (letter,) = (await service.get("/api/v1/notifications/deadletters", root)).json()["data"]
+        assert letter["consumer"] == "notifications.feed"
+        path = f"/api/v1/notifications/deadletters/{letter['id']}:retry"
+        assert (await service.client.post(path, headers=NORA.headers)).status_code == 403
+        again = await service.client.post(path, headers=root.headers)
+        assert again.status_code == 409
+        assert again.json()["error"] == "MalformedEvent"
 
 
 async def test_the_public_hears_of_clear_plans_alone(service: Service, bus: MemoryBus, url: str) -> None:
