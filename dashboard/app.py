@@ -69,6 +69,17 @@ class Site:
     def api(self, key: str | None) -> AsyncConvene:
         return AsyncConvene(self._url, key, tries=2, timeout=20, transport=self._transport)
 
+    async def is_known(self, key: str) -> bool:
+        """Whether the registry accepts the key. Raises ConveneError where it cannot say, Unreachable where it is away."""
+        try:
+            async with self.api(key) as api:
+                await api.people.me()
+        except ConveneError as error:
+            if error.status != 401:
+                raise
+            return False
+        return True
+
     def page(self, template: str, visit: Visit, status: int = 200, **values: Any) -> Response:
         text = self._templates.get_template(template).render(visit=visit, **values)
         response = HTMLResponse(text, status)
@@ -130,7 +141,7 @@ def _guarded(site: Site, page: Page, signed_in: bool) -> Callable[[Request], Awa
             said = [f"A form may hold {MAX_FORM // 1000} kB."]
             response = site.page("problem.html", visit, 413, heading="That is too much", said=said)
         except ConveneError as error:
-            response = _refused(site, visit, error)
+            response = await _refused(site, visit, error)
         except Unreachable:
             said = ["Nothing was changed by it as far as we know. Try again in a moment."]
             response = site.page("problem.html", visit, 503, heading="Convene does not answer", said=said)
@@ -140,17 +151,30 @@ def _guarded(site: Site, page: Page, signed_in: bool) -> Callable[[Request], Awa
     return answer
 
 
-def _refused(site: Site, visit: Visit, error: ConveneError) -> Response:
+async def _refused(site: Site, visit: Visit, error: ConveneError) -> Response:
     if error.status == 401:
-        said = ["Your key is not valid any more, or this installation does not know it yet. Sign in again."]
-        response = site.page(
-            "problem.html", Visit(visit.visitor, visit.token, None), 401, heading="Sign in again", said=said
-        )
-        site.sessions.sign_out(response)
-        return response
+        return await _unknown_key(site, visit)
     said = [each for _, each in error.fields] or [str(error.problem.get("detail") or "")]
     heading = str(error.problem.get("title") or "That did not work")
     return site.page("problem.html", visit, error.status, heading=heading, said=said)
+
+
+async def _unknown_key(site: Site, visit: Visit) -> Response:
+    """A key that the registry knows is only new to another service: nobody is signed out for that."""
+    try:
+        new = visit.key is not None and await site.is_known(visit.key)
+    except (ConveneError, Unreachable):
+        new = True  # the registry cannot say: no reason to sign anybody out
+    if new:
+        said = ["Your key is new, and not every part of Convene has heard of it yet. Reload the page in a moment."]
+        response = site.page("problem.html", visit, 503, heading="One moment, please", said=said)
+        response.headers["Retry-After"] = "1"
+        return response
+    said = ["Your key is not valid any more. Sign in again, or ask for a new invitation."]
+    stranger = Visit(visit.visitor, visit.token, None)
+    response = site.page("problem.html", stranger, 401, heading="Sign in again", said=said)
+    site.sessions.sign_out(response)
+    return response
 
 
 def _not_found(site: Site) -> Callable[[Request, Exception], Awaitable[Response]]:

@@ -31,12 +31,7 @@ async def home(site: Site, _: Request, visit: Visit) -> Response:
 async def sign_in(site: Site, request: Request, visit: Visit) -> Response:
     sent = await site.form(request, visit)
     key = (sent.get("key") or [""])[0].strip()
-    try:
-        async with site.api(key) as api:
-            await api.people.me()
-    except (ConveneError, UnicodeEncodeError) as error:
-        if isinstance(error, ConveneError) and error.status != 401:
-            raise
+    if not (key.isascii() and key.isprintable() and await site.is_known(key)):
         return site.page("sign_in.html", visit, 422, error="This key is not valid here. Was it copied whole?")
     # a new visitor: a token that somebody planted before the sign-in is worth nothing after it
     fresh = site.sessions.visit(Request({"type": "http", "headers": []}))
@@ -68,6 +63,7 @@ async def redeem(site: Site, request: Request, visit: Visit) -> Response:
             raise
         said = "This invitation does not work: it was used, withdrawn or has expired. Ask for a new one."
         return site.page("join.html", visit, 422, code=code, key=None, error=said)
+    await _until_known_everywhere(site, str(made.key))
     response = site.page("join.html", Visit(visit.visitor, visit.token, made.key), code=code, key=made.key, error=None)
     site.sessions.sign_in(response, str(made.key))
     return response
@@ -223,6 +219,22 @@ async def _alert_page(
         decides="decide" in me.get("grants", ()),
         titles={each["id"]: each.get("title", each["id"]) for each in sides},
     )
+
+
+async def _until_known_everywhere(site: Site, key: str) -> None:
+    """Give the services a moment to hear of a new key; the next page says so where that was not enough."""
+    clock = asyncio.get_running_loop()
+    deadline = clock.time() + PATIENCE
+    async with site.api(key) as api:
+        while clock.time() < deadline:
+            try:
+                async for _ in _first(api.alerts.list(limit=1), 1):
+                    pass
+                return
+            except ConveneError as error:
+                if error.status != 401:
+                    return
+            await asyncio.sleep(0.1)
 
 
 async def _side(api: AsyncConvene, plan_id: str) -> Mapping[str, Any]:
