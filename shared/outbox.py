@@ -16,11 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.bus.port import Bus, BusUnavailable, Outgoing
 from shared.clock import Clock
 from shared.cloudevent import Event, to_outgoing
-from shared.db import Database, is_transient
+from shared.db import Database, among, is_transient
 from shared.leases import RELAY, LeaseLost, Leases, Term, wait
 from shared.telemetry import current_traceparent
 
 log = structlog.get_logger(__name__)
+
+_TELLS = "outbox.tells"
 
 
 async def store(session: AsyncSession, outbox: Table, topic: str, events: Sequence[Event], clock: Clock) -> None:
@@ -42,6 +44,12 @@ async def store(session: AsyncSession, outbox: Table, topic: str, events: Sequen
             }
         )
     await session.execute(outbox.insert(), rows)
+    session.info[_TELLS] = True
+
+
+def tells(session: AsyncSession) -> bool:
+    """Whether facts were stored in this transaction: only then has the relay something to do."""
+    return _TELLS in session.info
 
 
 class Relay:
@@ -100,7 +108,7 @@ class Relay:
             # A range would do if commits came in order of seq; they do not, so the very rows that were sent are marked.
             await session.execute(
                 update(self._outbox)
-                .where(self._outbox.c.seq.in_([row.seq for row in rows]))
+                .where(among(session, self._outbox.c.seq, [row.seq for row in rows]))
                 .values(published_at=self._clock.now())
             )
         return len(rows)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -87,7 +87,7 @@ class ActivitiesUnit(UnitOfWork):
         return document
 
     async def _write_row(self, plan: Plan, features: Features, checked: str) -> None:
-        row = await self.session.get(PlanRow, plan.id)
+        row = await self.session.get(PlanRow, plan.id) if plan.version > 1 else None
         period = plan.content.period
         values: dict[str, Any] = {
             "version": plan.version,
@@ -174,7 +174,8 @@ class ActivitiesUnit(UnitOfWork):
                 row.features = pack(features)
                 await self._write_rows_of(plan, features)
                 changed.append(plan_id)
-        await self.session.execute(delete(RereadRow).where(col(RereadRow.plan).in_(listed)))
+        if listed:
+            await self.session.execute(delete(RereadRow).where(col(RereadRow.plan).in_(listed)))
         return changed
 
     async def organisation(self, reference: str) -> str | None:
@@ -214,17 +215,8 @@ class ActivitiesUnit(UnitOfWork):
             where &= col(PlanThemeRow.country).in_(sorted({each.country for each in keys.themes}))
             where &= col(PlanThemeRow.theme).in_(sorted({each.theme for each in keys.themes}))
             capped |= await self._near(PlanThemeRow, where, one.middle, candidates.MAX_THEME_ROWS, found)
-        for word in keys.words:  # rarest first
-            table = PlanWordRow
-            rows = await self.session.execute(
-                select(col(table.plan))
-                .where(col(table.word) == word.word, col(table.month).between(word.first, word.last))
-                .order_by(col(table.plan))
-                .limit(word.limit + 1)
-            )
-            ids = list(rows.scalars())
-            capped |= len(ids) > word.limit
-            found.update(ids[: word.limit])
+        if keys.words:
+            capped |= await self._by_words(keys.words, found)
         return candidates.Chosen(tuple(sorted(found - {features.plan_id})), capped)
 
     async def _near(self, table: Any, where: Any, middle: Any, limit: int, found: set[str]) -> bool:
@@ -233,6 +225,26 @@ class ActivitiesUnit(UnitOfWork):
         chosen = candidates.choose(pairs, middle, limit)
         found.update(chosen.plan_ids)
         return chosen.capped or len(pairs) > MAX_CANDIDATES
+
+    async def _by_words(self, words: Sequence[candidates.WordRange], found: set[str]) -> bool:
+        """One short range of the index per word, all in one statement."""
+        table = PlanWordRow
+        parts: list[Any] = []
+        for number, word in enumerate(words):
+            part = (
+                select(col(table.plan))
+                .where(col(table.word) == word.word, col(table.month).between(word.first, word.last))
+                .order_by(col(table.plan))
+                .limit(word.limit + 1)
+                .subquery()
+            )
+            parts.append(select(literal(number).label("number"), part.c.plan))
+        ids: dict[int, list[str]] = {}
+        for row in (await self.session.execute(union_all(*parts))).all():
+            ids.setdefault(row.number, []).append(row.plan)
+        for number, plans in ids.items():
+            found.update(sorted(plans)[: words[number].limit])
+        return any(len(plans) > words[number].limit for number, plans in ids.items())
 
     async def match_rows(self, plan_ids: Iterable[str]) -> list[MatchRow]:
         """The stored pairs that touch any of these plans."""

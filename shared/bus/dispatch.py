@@ -26,6 +26,7 @@ from shared.db import Database, is_transient
 from shared.inbox import admit
 from shared.kernel import Kernel
 from shared.leases import LeaseLost, wait
+from shared.outbox import tells
 from shared.telemetry import span
 
 log = structlog.get_logger(__name__)
@@ -166,7 +167,8 @@ class Dispatcher:
                 structlog.contextvars.unbind_contextvars("event_id", "consumer")
         if fresh:
             self.progress.applied += 1
-            self._after_commit()
+            if tells(session):
+                self._after_commit()
         else:
             self.progress.repeated += 1
         return fresh

@@ -111,14 +111,13 @@ def alert_of(row: AlertRow) -> Alert:
 
 async def _write_sides(row: AlertRow, alert: Alert, uow: ActivitiesUnit) -> None:
     """Sides of the past stay findable: an alert that closed because a plan moved away re-opens when it comes back."""
-    await uow.session.flush()
-    there = set(
-        (await uow.session.execute(select(col(AlertSideRow.plan)).where(col(AlertSideRow.alert) == row.id))).scalars()
-    )
+    there: set[str] = set()
+    if row.version:
+        sides = select(col(AlertSideRow.plan)).where(col(AlertSideRow.alert) == row.id)
+        there = set((await uow.session.execute(sides)).scalars())
     gone = there - alert.wanted.plans
     if gone:
         await uow.session.execute(
             delete(AlertSideRow).where(col(AlertSideRow.alert) == row.id, col(AlertSideRow.plan).in_(sorted(gone)))
         )
     uow.session.add_all([AlertSideRow(alert=row.id, plan=plan) for plan in sorted(alert.wanted.plans - there)])
-    await uow.session.flush()

@@ -17,6 +17,7 @@ from sqlmodel import col
 from services.activities.domain.alerts import Wanted
 from services.activities.handlers.alerts import settle_alerts
 from services.activities.matching import groups, overlaps
+from services.activities.matching.candidates import Chosen
 from services.activities.matching.engine import Contribution, Match, compare, match
 from services.activities.matching.explain import explain
 from services.activities.matching.features import Features
@@ -45,11 +46,16 @@ async def rematch(plan_id: str, uow: ActivitiesUnit) -> None:
     found = await asyncio.to_thread(match, features, FeatureTable.of(others[key] for key in sorted(others)))
     await _store_matches(plan_id, found, uow)
     touched = {plan_id, *(row.a for row in before), *(row.b for row in before)}
-    await settle(touched | {each for one in found for each in one.pair}, uow, capped=chosen.capped)
+    await settle(touched | {each for one in found for each in one.pair}, uow, {plan_id: chosen})
 
 
-async def settle(touched: set[str], uow: ActivitiesUnit, *, capped: bool = False) -> None:
-    """Cluster the component of these plans anew, and hold the alerts there should be against those there are."""
+async def settle(touched: set[str], uow: ActivitiesUnit, chosen: Mapping[str, Chosen] | None = None) -> None:
+    """Cluster the component of these plans anew, and hold the alerts there should be against those there are.
+
+    chosen: candidates by plan, where they have been read in this transaction already.
+    """
+    chosen = chosen or {}
+    capped = any(each.capped for each in chosen.values())
     state = await _State.of(touched, uow)
     clustered = groups.group(
         state.features,
@@ -60,7 +66,7 @@ async def settle(touched: set[str], uow: ActivitiesUnit, *, capped: bool = False
     )
     await _store_clusters(clustered, uow)
     wanted = [_duplicate(group, state, capped) for group in clustered if group.alerting]
-    between, neighbours = await _overlaps(clustered, state, uow)
+    between, neighbours = await _overlaps(clustered, state, chosen, uow)
     await settle_alerts(
         [*wanted, *between],
         state.plans | neighbours,
@@ -153,11 +159,14 @@ def _duplicate(group: Group, state: _State, capped: bool) -> Wanted:
     )
 
 
-async def _overlaps(clustered: Sequence[Group], state: _State, uow: ActivitiesUnit) -> tuple[list[Wanted], set[str]]:
+async def _overlaps(
+    clustered: Sequence[Group], state: _State, chosen: Mapping[str, Chosen], uow: ActivitiesUnit
+) -> tuple[list[Wanted], set[str]]:
     """Overlaps of the touched activities with their neighbours, and the plans of those neighbours."""
     around: set[str] = set()
     for plan in sorted(state.features):
-        around.update((await uow.candidates_of(state.features[plan])).plan_ids)
+        near = chosen.get(plan) or await uow.candidates_of(state.features[plan])
+        around.update(near.plan_ids)
     outside = around - state.plans
     keys = await uow.cluster_keys(outside)
     homes = await uow.clusters(keys.values())

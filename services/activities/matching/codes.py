@@ -92,7 +92,12 @@ def country_words(codes: Iterable[str]) -> tuple[int, ...]:
 
 def countries_in(words: Iterable[int]) -> tuple[str, ...]:
     """The inverse of `country_words`, alphabetical."""
-    found = [COUNTRIES[64 * i + bit] for i, word in enumerate(words) for bit in range(64) if int(word) >> bit & 1]
+    bits = sum(int(word) << 64 * i for i, word in enumerate(words))
+    found: list[str] = []
+    while bits:  # bit by set bit: most plans name one country of 256
+        lowest = bits & -bits
+        found.append(COUNTRIES[lowest.bit_length() - 1])
+        bits ^= lowest
     return tuple(sorted(found))
 
 

@@ -10,6 +10,7 @@ from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -101,40 +102,43 @@ class PlanText:
 
 @dataclass(frozen=True)
 class Features:
-    """One plan's packed row and its id. Equal when both are; `row` gives the columns by name."""
+    """One plan's packed row and its id. Equal when both are; `row` gives the columns by name.
+
+    What is read from the row is kept: one plan is held against hundreds of neighbours.
+    """
 
     plan_id: str
     packed: bytes
 
-    @property
+    @cached_property
     def row(self) -> Any:
         """The columns of `ROW`, read-only."""
         return np.frombuffer(self.packed, ROW)[0]
 
-    @property
+    @cached_property
     def version(self) -> int:
         return int(self.row["plan_version"])
 
-    @property
+    @cached_property
     def partner(self) -> int:
         """Hash of the owner organisation's id."""
         return int(self.row["partner"])
 
-    @property
+    @cached_property
     def dates(self) -> tuple[date, date] | None:
         """First and last possible day, or None without a date."""
         row = self.row
         return (date.fromordinal(int(row["start"])), date.fromordinal(int(row["end"]))) if row["start"] else None
 
-    @property
+    @cached_property
     def precision(self) -> str | None:
         return codes.PRECISIONS[int(self.row["precision"]) - 1] if self.row["precision"] else None
 
-    @property
+    @cached_property
     def type(self) -> str:
         return codes.TYPES[int(self.row["type"]) - 1]
 
-    @property
+    @cached_property
     def status(self) -> str:
         return codes.STATUSES[int(self.row["status"]) - 1]
 
@@ -143,19 +147,19 @@ class Features:
         """Drafts are nobody's business yet and a cancelled plan collides with nothing."""
         return self.status not in codes.UNMATCHED_STATUSES
 
-    @property
+    @cached_property
     def themes(self) -> tuple[str, ...]:
         return codes.codes_of(int(self.row["themes"]), codes.THEMES)
 
-    @property
+    @cached_property
     def audiences(self) -> tuple[str, ...]:
         return codes.codes_of(int(self.row["audiences"]), codes.AUDIENCES)
 
-    @property
+    @cached_property
     def venue_countries(self) -> tuple[str, ...]:
         return codes.countries_in(self.row["venue_countries"])
 
-    @property
+    @cached_property
     def beneficiaries(self) -> tuple[str, ...]:
         """Alpha-3 codes: named, from a region, or (nothing named) the venue's country."""
         return codes.countries_in(self.row["beneficiaries"])
