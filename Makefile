@@ -40,14 +40,16 @@ campaign: install     ## three brokers, kills, a million rows: hours
 bench: install
 	$(BIN)/python -m bench
 
-contracts: install    ## write contracts/ anew from the code
+contracts: install    ## write anew from the code: services/*/contracts, and the gateway of docker-compose.yml
 	$(BIN)/convene contracts
+	$(BIN)/convene gateway-config > infra/compose/nginx.conf
 
 lock:                 ## resolve anew; run it when pyproject.toml changes
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m uv pip compile pyproject.toml $(LOCK_OPTIONS) -o requirements/run.lock
 	$(BIN)/python -m uv pip compile pyproject.toml --extra stack --extra dev $(LOCK_OPTIONS) -o requirements/dev.lock
+	$(BIN)/python -m uv pip compile requirements/build.in -c requirements/dev.lock $(LOCK_OPTIONS) -o requirements/build.lock
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet \
   --custom-compile-command "make lock"

@@ -58,14 +58,20 @@ def is_stream(path: str) -> bool:
     return path in STREAMS
 
 
-def nginx_configuration(upstreams: Mapping[str, Sequence[str]], *, port: int = 8000, body_limit: str = "20m") -> str:
+def nginx_configuration(
+    upstreams: Mapping[str, Sequence[str]], *, port: int = 8000, body_limit: str = "20m", resolver: str | None = None
+) -> str:
     """The gateway's configuration: `upstreams` names `host:port` of each owner (`pages` may be one of the others).
 
-    Streams are passed on as they come; a request that has reached a server is not sent again to another one.
+    Streams are passed on as they come; a request that has reached a server is not sent again to another one. With
+    `resolver` (a name server) names are looked up again and again, so that replicas may come and go (nginx >= 1.27.3).
     """
     blocks: list[str] = []
+    dynamic = " resolve" if resolver else ""
     for owner, servers in upstreams.items():
-        lines = "".join(f"        server {server};\n" for server in servers)
+        lines = "".join(f"        server {server}{dynamic};\n" for server in servers)
+        if resolver:
+            lines = f"        zone {owner} 64k;\n" + lines
         blocks.append(f"    upstream {owner} {{\n{lines}        keepalive 16;\n    }}\n")
     locations: list[str] = []
     for prefix, owner in ROUTES.items():
@@ -84,7 +90,11 @@ def nginx_configuration(upstreams: Mapping[str, Sequence[str]], *, port: int = 8
     return (
         "# Generated from infra/routes.py (`convene gateway-config`): change the table there.\n"
         "events { worker_connections 4096; }\n"
-        "http {\n" + "".join(blocks) + "    server {\n"
+        "http {\n"
+        + (f"    resolver {resolver} valid=5s ipv6=off;\n" if resolver else "")
+        # the services log for themselves, and addresses of pages hold invitation codes
+        + "    access_log off;\n"
+        "    server_tokens off;\n" + "".join(blocks) + "    server {\n"
         f"        listen {port};\n"
         f"        client_max_body_size {body_limit};\n"
         "        proxy_http_version 1.1;\n"

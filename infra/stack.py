@@ -19,16 +19,15 @@ from infra.cli.output import REFUSED, Failure, aside, hint, json_line, table
 from infra.cli.session import DEMO_KEYS, SERVING
 from infra.data import DataFolder
 from infra.embedded import random_key
+from infra.environment import REPLICAS, environment_of
 from infra.native.kafka import KafkaCluster
 from infra.native.ports import free_ports
 from infra.native.postgres import PostgresServer
 from infra.processes import Child, Supervisor
-from infra.routes import ACTIVITIES, DASHBOARD, NOTIFICATIONS, PARTNERS, SERVICES
 from infra.serving import CLOCK_OFFSET, GATEWAY
 from infra.up import CLOCK_START, announce, clock_start, load, tell
 from shared.auth import new_api_key
 
-REPLICAS = {ACTIVITIES: 2, PARTNERS: 1, NOTIFICATIONS: 2, DASHBOARD: 1}
 START_SECONDS = 120.0
 
 
@@ -100,21 +99,21 @@ def _environment(
 ) -> dict[str, str]:
     """What the children are told: only settings, as in any distributed installation."""
     present = postgres.databases()
-    urls = {
-        f"{name.upper()}_DATABASE_URL": postgres.url(name) if name in present else postgres.create_database(name)
-        for name in SERVICES
-    }
-    return {
-        **os.environ,
-        **urls,
-        "BUS_URL": f"kafka://{kafka.bootstrap}",
+    secrets = {
         "PARTNERS_BOOTSTRAP_KEY": data.secret(data.admin_key.name, new_api_key),
         "NOTIFICATIONS_CURSOR_KEY": data.secret("cursor.key", random_key),
         "DASHBOARD_SESSION_KEY": data.secret("session.key", random_key),
-        "CONVENE_API_URL": f"http://{host}:{port}",
-        "CONVENE_DATA": str(data.path),
-        "CONVENE_LOG_FORMAT": "json",
     }
+    found = {**os.environ, "CONVENE_DATA": str(data.path)}
+    for process in REPLICAS:
+        found |= environment_of(
+            process,
+            database_url=lambda name: postgres.url(name) if name in present else postgres.create_database(name),
+            bus_url=f"kafka://{kafka.bootstrap}",
+            api_url=f"http://{host}:{port}",
+            secrets=secrets,
+        )
+    return found
 
 
 def _clock(data: DataFolder) -> dict[str, str]:

@@ -17,12 +17,16 @@ _propagator = TraceContextTextMapPropagator()
 
 
 def setup(service: str, endpoint: str | None) -> TracerProvider:
-    """Make traces real. Without `endpoint` (an OTLP/HTTP address) they exist for correlation but go nowhere."""
+    """Make traces real. Without `endpoint` they exist for correlation but go nowhere.
+
+    endpoint: base address of an OTLP/HTTP collector, to which the path of the signal is added (as the OpenTelemetry
+    specification has it for OTEL_EXPORTER_OTLP_ENDPOINT).
+    """
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     if endpoint:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # slow to import
 
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint.rstrip("/") + "/v1/traces")))
     trace.set_tracer_provider(provider)
     return provider
 

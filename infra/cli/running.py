@@ -91,11 +91,21 @@ def stack(
 
 
 def gateway_config(
-    upstream: Annotated[list[str], typer.Option(help="owner=host:port[,host:port], for each owner of the path table.")],
+    upstream: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="owner=host:port[,host:port], for each owner of the path table; those of compose without it."
+        ),
+    ] = None,
     port: Annotated[int, typer.Option()] = 8000,
 ) -> None:
     """Print the gateway's configuration (nginx), written from the path table."""
+    from infra.environment import compose_gateway
     from infra.routes import nginx_configuration
+
+    if not upstream:
+        typer.echo(compose_gateway(), nl=False)
+        return
 
     found: dict[str, list[str]] = {}
     for each in upstream:

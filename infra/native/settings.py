@@ -10,6 +10,8 @@ Sources: Apache Kafka 4.3 broker configuration reference; measurements on one an
 from typing import Final
 
 KAFKA_VERSION: Final = "4.3.1"
+POSTGRES_VERSION: Final = "18.4"
+"""That of the wheel, whose release the lock file pins."""
 
 # Keys and values as they stand in server.properties.
 KAFKA_SETTINGS: Final[dict[str, str]] = {

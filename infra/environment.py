@@ -1,0 +1,49 @@
+"""What each process of a distributed Convene is told: the one table behind `convene stack` and docker-compose.yml.
+
+Settings only, as in any installation: each name is that of a field of the process's settings class.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from infra.routes import ACTIVITIES, DASHBOARD, NOTIFICATIONS, PAGES, PARTNERS, SERVICES, nginx_configuration
+
+REPLICAS: Final[Mapping[str, int]] = {ACTIVITIES: 2, PARTNERS: 1, NOTIFICATIONS: 2, DASHBOARD: 1}
+"""Process -> how many. Partners can have more, too; its load does not ask for it."""
+
+SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
+    ACTIVITIES: (),
+    PARTNERS: ("PARTNERS_BOOTSTRAP_KEY",),
+    NOTIFICATIONS: ("NOTIFICATIONS_CURSOR_KEY",),
+    DASHBOARD: ("DASHBOARD_SESSION_KEY",),
+}
+"""Process -> secrets that all of its replicas share (besides the password in its database's URL)."""
+
+
+def environment_of(
+    process: str,
+    *,
+    database_url: Callable[[str], str],
+    bus_url: str,
+    api_url: str,
+    secrets: Mapping[str, str],
+) -> dict[str, str]:
+    """The environment of one process: a service or the dashboard. KeyError where a secret of its is not given.
+
+    database_url  service -> its own database
+    api_url       where the gateway answers: the dashboard is a client like any other
+    """
+    found = {"CONVENE_LOG_FORMAT": "json", **{name: secrets[name] for name in SECRETS[process]}}
+    if process in SERVICES:
+        found |= {f"{process.upper()}_DATABASE_URL": database_url(process), "BUS_URL": bus_url}
+    if process == DASHBOARD:
+        found |= {"CONVENE_API_URL": api_url}
+    return found
+
+
+def compose_gateway() -> str:
+    """infra/compose/nginx.conf: the containers by their names, looked up again as they come and go."""
+    upstreams = {process: [f"{process}:8000"] for process in REPLICAS}
+    # the dashboard's process has health and the problem pages beside it
+    upstreams[PAGES] = upstreams[DASHBOARD]
+    return nginx_configuration(upstreams, resolver="127.0.0.11")
