@@ -33,7 +33,7 @@ _REGISTRIES = [
 ]  # fmt: skip
 _HOST = re.compile(r"(?<![\w-])(?:[\w-]+\.)*(?:" + "|".join(map(re.escape, _REGISTRIES)) + r")(?![\w-])")
 _ABSOLUTE = re.compile(r"(?<![\w.~*)\]}/-])/(?:" + "|".join(("wo" + "rk", "ro" + "ot", "ho" + "me")) + r")/\w")
-_MARK = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "HACK")) + r")\b")
+_MARK = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "HA" + "CK")) + r")\b")
 
 
 def commits_at_the_edge(path: PurePosixPath, text: str) -> Iterator[tuple[int, str]]:
