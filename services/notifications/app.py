@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from services.notifications.api.inbox import inbox_router
 from services.notifications.api.stream import Doors, stream_router
+from services.notifications.consumed import FAMILIES
 from services.notifications.consumers.feed import TOPICS, Projector
 from services.notifications.consumers.registry import subscriptions
 from services.notifications.handlers.feed import CONSUMER
@@ -25,6 +26,7 @@ from shared.bus.factory import make_bus
 from shared.bus.port import Bus, Topic
 from shared.clock import Clock, SystemClock
 from shared.db import Database
+from shared.deadletters import Source, deadletter_router
 from shared.ids import Ids, Uuid7Ids
 from shared.leases import wait
 from shared.migrations import config_for, require_current, upgrade
@@ -98,6 +100,8 @@ def build(
     app.state.runtime, app.state.authenticator, app.state.settings = runtime, authenticator, settings
     app.include_router(stream_router(doors))
     app.include_router(inbox_router(doors, ids))
+    parked = Source(CONSUMER, TOPICS, projector.apply, lambda name: name.partition(".")[0] in FAMILIES)
+    app.include_router(deadletter_router(runtime, NAME, others=[parked]))
     app.include_router(health_router(runtime))
     return app
 

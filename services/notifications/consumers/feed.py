@@ -21,10 +21,11 @@ from services.notifications.handlers.feed import (
     pass_over,
     position_of,
     project,
+    project_again,
     remember_log,
 )
 from shared.bus.dispatch import RetryPolicy, TooManyParked, park
-from shared.bus.port import Batch, Bus, BusUnavailable, Consumer, NotOwned, TopicPartition
+from shared.bus.port import Batch, Bus, BusUnavailable, Consumer, Delivered, NotOwned, TopicPartition
 from shared.clock import Clock
 from shared.db import Database, is_transient
 from shared.leases import wait
@@ -133,6 +134,19 @@ class Projector:
         finally:
             self._waiting.clear()
             await consumer.stop()
+
+    async def apply(self, parked: Delivered) -> bool:
+        """A dead letter, once more; True where it changed something. Raises MalformedEvent where it is still unreadable,
+        and what the database raises."""
+        fact = decode(parked)
+        if fact.error:
+            raise fact.error
+        origin = next((raw.decode() for name, raw in parked.headers if name == "convene_origin"), f"{ACTIVITIES}:0:0")
+        topic, partition, _ = origin.rsplit(":", 2)
+        async with self._db.write() as session:
+            done = await project_again(session, self._bus.log_id, (topic, int(partition)), fact)
+        self._after_commit()
+        return done.projected > 0
 
     async def _start(self, consumer: Consumer, stop: asyncio.Event) -> bool:
         pause = 0.1

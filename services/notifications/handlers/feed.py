@@ -6,7 +6,7 @@ project the same records change nothing twice, and a reader who has seen an offs
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,8 @@ from shared.db import insert
 from shared.visibility import RED, facts_to_json
 
 CONSUMER = "notifications.feed"
+RETRIED: Lane = ("notifications.feed.retried", 0)
+"""The lane of parked records that were tried again with success; it is in no log."""
 
 
 @dataclass(slots=True)
@@ -124,6 +126,15 @@ async def pass_over(session: AsyncSession, log_id: str, lane: Lane, parked: Deli
     done.next_offset = parked.offset + 1
     await _move(session, log_id, lane, done.next_offset)
     return done
+
+
+async def project_again(session: AsyncSession, log_id: str, origin: Lane, fact: Fact) -> Projection:
+    """Project a record that had been parked. Its place in its partition has been passed, and readers with it, so it
+    becomes visible as the next row of a lane of its own; the guard by `sequence` drops it where newer state is there."""
+    await _lock(session, log_id, origin)  # no projector works on the subject meanwhile
+    offset = await _lock(session, log_id, RETRIED)
+    moved = replace(fact, delivered=replace(fact.delivered, offset=offset))
+    return await project(session, log_id, RETRIED, [moved], waived=offset)
 
 
 async def position_of(session: AsyncSession, log_id: str, lane: Lane) -> int:
