@@ -17,6 +17,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from opentelemetry.trace import SpanKind, StatusCode
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,6 +31,14 @@ log = structlog.get_logger(__name__)
 
 MAX_DEPTH = 32
 MAX_PARAMETERS = 100
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI's own spans and logs carry query strings and exception texts, hence what people typed; ours do not."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -44,6 +53,7 @@ def make_app(title: str, description: str, lifespan: Lifespan, *, max_body_bytes
         redoc_url=None,
         openapi_url=None,
         generate_unique_id_function=operation_id,
+        telemetry=NO_TELEMETRY,
     )
     app.openapi = lambda: openapi(app)
     app.router.route_class = StrictRoute
