@@ -184,9 +184,8 @@ def _streamed(event: str) -> dict[str, Any]:
     producer = producer_of(event)
     attributes = _attributes(event, producer) | {"datacontenttype": {**_TEXT, "const": CONTENT_TYPE}}
     data: dict[str, Any] = {"$ref": f"../../{producer}/contracts/schemas/{file_name(event)}"}
-    if event.partition(".")[0] != "plan":
-        # readers without full sight get less: ids and codes, or only that something overlaps, and whom to call
-        data = {"anyOf": [data, _PARTLY, _BLIND]}
+    # readers without full sight get less: no person's id, or no hidden side, or only that something overlaps
+    data = {"anyOf": [data, _PUBLIC] if event.startswith("plan.") else [data, _PARTLY, _BLIND]}
     schema: dict[str, Any] = {
         "$schema": DIALECT,
         "type": "object",
@@ -211,6 +210,17 @@ _SIDES: Mapping[str, Any] = {
         "type": "object",
         "required": ["plan", "version", "partner"],
         "properties": {"plan": _TEXT, "version": {"type": "integer"}, "partner": {"type": ["string", "null"]}},
+    },
+}
+_PUBLIC: Mapping[str, Any] = {
+    "description": "nobody is signed in: the ids of people are left out",
+    "type": "object",
+    "required": ["id", "version", "facts", "plan"],
+    "properties": {
+        "id": _TEXT,
+        "version": {"type": "integer"},
+        "facts": {"type": "object"},
+        "plan": {"type": "object", "required": ["id", "version", "owner", "title", "type", "status", "tlp"]},
     },
 }
 _PARTLY: Mapping[str, Any] = {

@@ -3,19 +3,25 @@
 import json
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from sqlalchemy import select
 
 from infra.contracts import files
 from infra.contracts.schemas import events_of
+from services.notifications.domain import Contact, Side
+from services.notifications.queries.sight import Shown, Way
+from services.partners import orm
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Outgoing
 from shared.clock import FixedClock
-from shared.cloudevent import Event, from_structured, to_outgoing
+from shared.cloudevent import Event, from_structured, to_outgoing, to_structured
 from tests.integration.partners.harness import NOW, House, Houses, migrate
 from tests.support.activities import CORA, IVAN, NORA, TARO, WANDA, WORLD_BANK, facts_on, running, training
 
@@ -113,10 +119,6 @@ async def test_partners_sends_what_it_promises(house: House) -> None:
 
 
 async def stored(house: House) -> list[Any]:
-    from sqlalchemy import select
-
-    from services.partners import orm
-
     async with house.db.read() as session:
         return list((await session.execute(select(orm.kernel.outbox).order_by(orm.kernel.outbox.c.seq))).all())
 
@@ -127,8 +129,6 @@ def event_of(row: Any) -> Event:
 
 
 def test_every_kind_of_broken_promise_is_found(activities: list[Event]) -> None:
-    from dataclasses import replace
-
     [posted, *_] = [event for event in activities if event.name == "plan.posted"]
     assert faults("activities", posted) == []
     missing = {name: value for name, value in posted.data.items() if name != "facts"}
@@ -138,3 +138,43 @@ def test_every_kind_of_broken_promise_is_found(activities: list[Event]) -> None:
     for data in (missing, undeclared, wrong, day):
         assert faults("activities", replace(posted, data=data)), data
     assert faults("activities", replace(posted, source="/services/partners"))
+
+
+def streamed(event: Event) -> Draft202012Validator:
+    """The stream's message for an event, with references between files followed."""
+
+    def retrieve(uri: str) -> Resource[Any]:
+        return Resource.from_contents(json.loads(Path(uri.removeprefix("file://")).read_text()))
+
+    base = (files.folder_of("notifications") / "asyncapi.json").as_uri()
+    schema = message_of("notifications", f"stream.{event.name}")["payload"]["schema"]
+    return Draft202012Validator({"$id": base, **schema}, registry=Registry(retrieve=retrieve))
+
+
+def shown(event: Event) -> Shown:
+    sides = tuple(Side(each["plan"], each["version"], each["partner"]) for each in event.data.get("sides", ()))
+    return Shown(
+        lane=("activities.v1", 0), offset=0, name=event.name, subject=event.subject, time=event.time, label=event.tlp,
+        columns=(), sides=sides, document=json.dumps(to_structured(event)),
+    )  # fmt: skip
+
+
+def test_the_stream_shows_what_it_promises_however_much_a_reader_may_see(activities: list[Event]) -> None:
+    for event in activities:
+        validator, row = streamed(event), shown(event)
+        ways = [Way(), Way(public=True)]
+        if row.sides:
+            every = frozenset(side.plan for side in row.sides)
+            some = frozenset(sorted(every)[:1])
+            contacts = (Contact("focal_point", partner=row.sides[0].partner), Contact("coordinator"))
+            ways = [
+                Way(sides=every),
+                Way(sides=every, by=True),
+                Way(sides=some, whole=False),
+                Way(sides=some, blind=True, whole=False, contacts=contacts),
+            ]
+        for way in ways:
+            seen = row.content(way)
+            assert [error.message for error in validator.iter_errors(seen)] == [], (event.name, way)
+            assert not validator.is_valid({**seen, "type": "org.convene.plan.eaten.v1"})
+            assert not validator.is_valid({**seen, "data": {}})

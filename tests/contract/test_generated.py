@@ -7,7 +7,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from referencing import Registry, Resource
 
 from infra.contracts import files
 from infra.contracts.schemas import events_of
@@ -121,15 +120,6 @@ def test_the_stream_is_described_with_everything_that_it_shows() -> None:
     stream = document["channels"]["stream"]
     assert stream["address"] == "/api/v1/stream"
     assert set(stream["messages"]) == set(events_of("activities"))
-
-
-def validator(reference: str) -> jsonschema.Draft202012Validator:
-    """For a schema by its address relative to a `contracts/` folder; follows references between files."""
-
-    def retrieve(uri: str) -> Resource[Any]:
-        return Resource.from_contents(json.loads(Path(uri.removeprefix("file://")).read_text()))
-
-    return jsonschema.Draft202012Validator({"$ref": reference}, registry=Registry(retrieve=retrieve))
 
 
 @pytest.mark.parametrize("service", SERVICES)
