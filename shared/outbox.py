@@ -8,8 +8,10 @@ its aggregate's row before it inserts here, which makes `seq` rise in commit ord
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
+from opentelemetry.trace import SpanKind
 from sqlalchemy import Table, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,7 +20,7 @@ from shared.clock import Clock
 from shared.cloudevent import Event, to_outgoing
 from shared.db import Database, among, is_transient
 from shared.leases import RELAY, LeaseLost, Leases, Term, wait
-from shared.telemetry import current_traceparent
+from shared.telemetry import current_traceparent, exported, mark
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +105,7 @@ class Relay:
                 for row in rows
             ]
         )
+        self._trace(rows)
         async with self._db.write() as session:
             await self._leases.fence(session, term)
             # A range would do if commits came in order of seq; they do not, so the very rows that were sent are marked.
@@ -112,6 +115,22 @@ class Relay:
                 .values(published_at=self._clock.now())
             )
         return len(rows)
+
+    def _trace(self, rows: Sequence[Any]) -> None:
+        if not exported():
+            return
+        for row in rows:
+            headers = dict(row.headers)
+            mark(
+                f"relay {row.topic}",
+                headers.get("ce_traceparent"),
+                kind=SpanKind.PRODUCER,
+                attributes={
+                    "event.id": row.event_id,
+                    "event.subject": row.key,
+                    "event.type": headers.get("ce_type", ""),
+                },
+            )
 
     async def backlog(self) -> int:
         """How many events wait to be published."""

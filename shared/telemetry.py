@@ -3,7 +3,7 @@
 Spans carry ids, types and counts; never titles, names or addresses. Nothing is exported unless an endpoint is set.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 from opentelemetry import context, trace
@@ -14,6 +14,7 @@ from opentelemetry.trace import Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _propagator = TraceContextTextMapPropagator()
+_exported = False
 
 
 def setup(service: str, endpoint: str | None) -> TracerProvider:
@@ -22,6 +23,8 @@ def setup(service: str, endpoint: str | None) -> TracerProvider:
     endpoint: base address of an OTLP/HTTP collector, to which the path of the signal is added (as the OpenTelemetry
     specification has it for OTEL_EXPORTER_OTLP_ENDPOINT).
     """
+    global _exported
+    _exported = bool(endpoint)
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     if endpoint:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # slow to import
@@ -29,6 +32,18 @@ def setup(service: str, endpoint: str | None) -> TracerProvider:
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint.rstrip("/") + "/v1/traces")))
     trace.set_tracer_provider(provider)
     return provider
+
+
+def exported() -> bool:
+    """Whether anybody reads the traces: what exists for them alone is left out otherwise."""
+    return _exported
+
+
+def mark(name: str, traceparent: str | None, *, kind: SpanKind, attributes: Mapping[str, str | int]) -> None:
+    """One moment of an event's way, as a span of its own trace: for work on many events at once, which belongs to none."""
+    if _exported and traceparent:
+        with span(name, traceparent=traceparent, kind=kind, attributes=dict(attributes)):
+            pass
 
 
 def current_traceparent() -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from services.notifications.consumed import ACTIVITIES
 from services.notifications.handlers.decoding import Fact, decode
@@ -29,6 +30,7 @@ from shared.bus.port import Batch, Bus, BusUnavailable, Consumer, Delivered, Not
 from shared.clock import Clock
 from shared.db import Database, is_transient
 from shared.leases import wait
+from shared.telemetry import mark
 
 log = structlog.get_logger(__name__)
 
@@ -241,7 +243,17 @@ class Projector:
     async def _project(self, tp: TopicPartition, part: list[Fact], waived: int | None) -> Projection:
         after_gap = self._sought.get(tp) is not None
         async with self._db.write() as session:
-            return await project(session, self._bus.log_id, tp, part, waived=waived, after_gap=after_gap)
+            done = await project(session, self._bus.log_id, tp, part, waived=waived, after_gap=after_gap)
+        for fact in part:
+            if fact.event and fact.offset < done.next_offset:
+                event = fact.event
+                mark(
+                    f"{CONSUMER} {event.name}",
+                    event.traceparent,
+                    kind=SpanKind.CONSUMER,
+                    attributes={"event.id": event.id, "event.subject": event.subject, "event.sequence": event.sequence},
+                )
+        return done
 
     async def _park(self, tp: TopicPartition, fact: Fact, error: Exception, *, attempts: int) -> Projection:
         self._run += 1
