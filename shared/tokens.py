@@ -1,7 +1,8 @@
-"""Short-lived signed tokens: EdDSA, one issuer, one audience, verified offline against the known signing keys.
+"""Short-lived signed tokens: Ed25519, one issuer, one audience, verified offline against the known signing keys.
 
-Source: RFC 8725 (JWT best practice), RFC 9068 (`at+jwt`). The algorithm list has one entry; `jku`, `x5u` and `jwk` in a
-header are never looked at; an unknown `kid` is refused without fetching anything.
+Source: RFC 8725 (JWT best practice), RFC 9068 (`at+jwt`), RFC 9864 (`Ed25519`; the older name `EdDSA` leaves the curve
+open). The algorithm list has one entry; `jku`, `x5u` and `jwk` in a header are never looked at; an unknown `kid` is
+refused without fetching anything.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-ALGORITHM = "EdDSA"
+ALGORITHM = "Ed25519"
 ISSUER, AUDIENCE, TYPE = "convene", "convene", "at+jwt"
 LIFETIME = timedelta(minutes=10)
 LEEWAY = timedelta(seconds=60)
