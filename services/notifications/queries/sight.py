@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from opentelemetry.trace import SpanKind
+
 from services.notifications.domain import Contact, Lane, Names, Side, one_line, see, sorted_sides
 from services.notifications.uow import Known
 from shared.filters import Columns, Filter
+from shared.telemetry import exported, mark
 from shared.visibility import RED, Facts, Principal, in_bulk
 
 _PARTLY = (
@@ -153,6 +156,20 @@ class Shown:
         if way == _PLAIN:
             return self.document
         return one_line(self.content(way))
+
+    def trace(self) -> None:
+        """A span in the event's own trace: it goes out on a stream now."""
+        if exported():
+            mark(
+                f"stream {self.name}",
+                json.loads(self.document).get("traceparent"),
+                kind=SpanKind.PRODUCER,
+                attributes={
+                    "event.subject": self.subject,
+                    "event.partition": self.lane[1],
+                    "event.offset": self.offset,
+                },
+            )
 
     def tail(self, way: Way) -> bytes:
         """The message of the event stream after its `id: <cursor>`; encoded once per way."""

@@ -78,6 +78,7 @@ class View:
             if way:
                 cursor = hub.sealer.seal_packed(self.principal.id, kept.packed(hub.log_id))
                 parts += (b"id: ", cursor, kept.event.tail(way))
+                kept.event.trace()
         found = b"".join(parts)
         self._last = (start, stop, hub.generation, found)
         return found

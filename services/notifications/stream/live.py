@@ -183,6 +183,7 @@ class Live:
             way = event.way(self._principal, self._asked, self._hub.known)
             if way:
                 parts += (self._id(), event.tail(way))
+                event.trace()
         return b"".join(parts)
 
     async def _rest(self, write: Write, at_most: float = float("inf")) -> bool:
