@@ -11,6 +11,7 @@ import signal
 import sys
 from typing import Any
 
+# ruff: noqa: E402 - what the imports do depends on the two lines before them
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # no thread may live where we fork
 
 from shared import sqlite

@@ -16,7 +16,7 @@ CLEAR_OF_EACH_OTHER = sorted(countries_of_region(WORLD))
 _WORDS = ("amber", "basalt", "cedar", "delta", "ember", "fjord", "garnet", "harbour", "indigo", "juniper", "kestrel")
 
 
-async def until(look: Callable[[], Awaitable[T]], what: str, timeout: float = PATIENCE) -> T:
+async def until(look: Callable[[], Awaitable[T]], what: str, timeout: float = PATIENCE, pause: float = 0.1) -> T:
     """Look again and again until there is something true; a look that fails an assertion is not yet true, either."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
@@ -28,7 +28,7 @@ async def until(look: Callable[[], Awaitable[T]], what: str, timeout: float = PA
             if loop.time() > deadline:
                 raise
         assert loop.time() < deadline, f"not within {timeout} s: {what}"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(pause)
 
 
 async def join(url: str, admin_key: str, name: str, *others: str, **person: Any) -> str:
