@@ -20,7 +20,7 @@ def list_letters(
     who: As = None,
     as_json: AsJson = False,
 ) -> None:
-    """Parked messages, newest last."""
+    """Parked messages; a settled one has had its effect after all."""
     found: list[dict[str, Any]] = []
     with connected(who, admin=True) as client:
         for name in [service] if service else SERVICES:
@@ -28,7 +28,7 @@ def list_letters(
     if as_json:
         document(found)
         return
-    columns = ("service", "id", "consumer", "type", "subject", "attempts", "error", "parked_at", "status")
+    columns = ("service", "id", "consumer", "type", "subject", "attempts", "error", "last_failure", "settled")
     table(columns, [[each.get(column) for column in columns] for each in found])
     hint(f"{len(found)} parked")
 
@@ -52,7 +52,7 @@ def retry_letter(service: Service, letter: str, who: As = None, as_json: AsJson 
     if as_json:
         document(found)
     else:
-        say(f"{letter}: {found.get('status') or 'handled'}")
+        say(f"{letter}: {found.get('outcome')}")
 
 
 def login(

@@ -66,7 +66,7 @@ def test_a_killed_replica_is_replaced_and_nobody_notices(stack: Running) -> None
         tail.wait_for("plan.posted", "alert.opened")
         (opened,) = tail.named("alert.opened")
         assert {side["plan"] for side in opened["data"]["sides"]} == {first["id"], second["id"]}
-        until(lambda: len([pid for pid in children(stack.process.pid) if "serve" in command(pid)]) == 7)
+        until(lambda: len([pid for pid in children(stack.process.pid) if " serve " in command(pid)]) == 7)
     finally:
         tail.stop()
 

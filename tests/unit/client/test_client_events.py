@@ -60,7 +60,7 @@ def test_a_heartbeat_with_an_id_moves_the_position() -> None:
 
 def test_an_event_cut_off_in_the_middle_is_not_the_position() -> None:
     parser = Parser()
-    read(parser, wire(1).encode() + b"id: c2\ndata: {", 100)
+    read(parser, wire(1).encode() + b'id: c2\nevent: plan.posted\ndata: {"type": "half"}\n', 100)
     parser.restart()
     assert parser.last_id == "c1"
     assert [each.cursor for each in read(parser, wire(2).encode(), 100)] == ["c2"]
