@@ -106,15 +106,16 @@ class Service:
             headers={**who.headers, "Idempotency-Key": key or f"back-{decision}"},
         )
 
-    async def settled(self) -> None:
+    async def settled(self, timeout: float = 60) -> None:
         """Wait until every stored fact is on the log and through the matching lane (whichever replica leads it)."""
-        await settled(self.db)
+        await settled(self.db, timeout)
 
 
 async def settled(db: Database, timeout: float = 60) -> None:
     from services.activities.orm import kernel
 
     outbox, applied = kernel.outbox.c, kernel.applied.c
+    pause = 0.02
     async with asyncio.timeout(timeout):
         while True:
             async with db.read() as session:
@@ -131,7 +132,8 @@ async def settled(db: Database, timeout: float = 60) -> None:
                 ).scalar_one()
             if not waiting and not behind:
                 return
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.2, 0.25)  # looking is work, too
 
 
 @asynccontextmanager
