@@ -41,8 +41,14 @@ async def known_plans(session: AsyncSession, plans: Collection[str]) -> dict[str
     return found
 
 
-def facts_alone(known: Mapping[str, Known]) -> dict[str, Facts]:
-    return {plan: each.facts for plan, each in known.items()}
+def facts_for(sides: Iterable[Side], known: Mapping[str, Known]) -> dict[str, Facts]:
+    """The facts to judge these sides by. A side that was judged on a version we have not seen yet has none: that version
+    may have been its relabelling to RED."""
+    return {
+        side.plan: known[side.plan].facts
+        for side in sides
+        if side.plan in known and known[side.plan].version >= side.version
+    }
 
 
 def alert_from(row: Any) -> Alert:

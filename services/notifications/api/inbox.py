@@ -1,5 +1,6 @@
 """`/api/v1/inbox`: the alerts that wait for one person."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from shared.paging import DEFAULT_LIMIT, MAX_LIMIT, decode_cursor, encode_cursor
 from shared.problem import MEDIA_TYPE, FieldError, Problem, not_found
 from shared.web import StrictRoute
 
+_ID = re.compile(r"^[A-Za-z0-9_]{1,64}$")
 _PROBLEM: dict[str, Any] = {"content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
     400: _PROBLEM | {"description": "an unknown parameter, or not a cursor of this list"},
@@ -129,6 +131,7 @@ def inbox_router(doors: Doors, ids: Ids) -> APIRouter:
         principal: SignedIn,
         if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
     ) -> Response:
+        _check(alert)
         async with runtime.db.read() as session:
             found = await find_entry(session, principal, alert)
         if found is None:
@@ -147,6 +150,8 @@ def inbox_router(doors: Doors, ids: Ids) -> APIRouter:
             principal: SignedIn,
             key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
         ) -> Response:
+            _check(alert)
+
             async def work(session: AsyncSession) -> Answer:
                 unit = NotificationsUnit.on(session, doors.clock, ids, principal.id)
                 found = represent(await mark_alert(MarkAlert(alert, mark), unit, principal))
@@ -162,6 +167,12 @@ def inbox_router(doors: Doors, ids: Ids) -> APIRouter:
     action("unread", "Mark as unread")
     action("done", "Put away, until it re-opens or gains a plan")
     return router
+
+
+def _check(alert: str) -> None:
+    """What cannot be an id is not looked for: a database may choke on it."""
+    if not _ID.match(alert):
+        raise not_found("alert")
 
 
 def _place(cursor: str) -> tuple[datetime, str]:

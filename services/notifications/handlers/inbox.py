@@ -2,7 +2,7 @@
 
 from services.notifications.commands import MarkAlert
 from services.notifications.domain import Entry, entry_of, marked
-from services.notifications.uow import NotificationsUnit, facts_alone, find_alert, find_marks, known_plans
+from services.notifications.uow import NotificationsUnit, facts_for, find_alert, find_marks, known_plans
 from shared.problem import not_found
 from shared.visibility import Principal
 
@@ -12,7 +12,7 @@ async def mark_alert(command: MarkAlert, unit: NotificationsUnit, principal: Pri
     found = await find_alert(unit.session, command.alert)
     if found is None or principal.person is None:
         raise not_found("alert")
-    known = facts_alone(await known_plans(unit.session, found.plans))
+    known = facts_for(found.sides, await known_plans(unit.session, found.plans))
     entry = entry_of(principal, found, known, await find_marks(unit.session, principal.person, found.id))
     if entry is None:
         raise not_found("alert")

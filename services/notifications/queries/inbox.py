@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.domain import Alert, Entry, Marks, State, entry_of
 from services.notifications.orm import alert, alert_side, mark, plan_facts
-from services.notifications.uow import alert_from, facts_alone, find_alert, find_marks, known_plans
+from services.notifications.uow import alert_from, facts_for, find_alert, find_marks, known_plans
 from shared.visibility import Principal
 
 _CHUNK = 200
@@ -28,8 +28,10 @@ async def find_entry(session: AsyncSession, principal: Principal, alert_id: str)
     found = await find_alert(session, alert_id)
     if found is None or principal.person is None:
         return None
-    known = facts_alone(await known_plans(session, found.plans))
-    return entry_of(principal, found, known, await find_marks(session, principal.person, alert_id))
+    known = await known_plans(session, found.plans)
+    return entry_of(
+        principal, found, facts_for(found.sides, known), await find_marks(session, principal.person, alert_id)
+    )
 
 
 async def list_entries(
@@ -46,9 +48,9 @@ async def list_entries(
     while True:
         rows = (await session.execute(_candidates(principal, state, after))).all()
         alerts = [(alert_from(row), Marks(row.seen_version or 0, row.done_version or 0)) for row in rows]
-        known = facts_alone(await known_plans(session, {plan for each, _ in alerts for plan in each.plans}))
+        known = await known_plans(session, {plan for each, _ in alerts for plan in each.plans})
         for each, marks in alerts:
-            entry = entry_of(principal, each, known, marks)
+            entry = entry_of(principal, each, facts_for(each.sides, known), marks)
             if entry is None or (state and entry.state is not state):
                 continue
             if len(found) == limit:

@@ -9,10 +9,10 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 
 from services.notifications.domain import Contact, Lane, Names, Side, one_line, see, sorted_sides
-from services.notifications.uow import Known
+from services.notifications.uow import Known, facts_for
 from shared.filters import Columns, Filter
 from shared.telemetry import exported, mark
-from shared.visibility import RED, Facts, Principal, in_bulk
+from shared.visibility import RED, Principal, in_bulk
 
 _PARTLY = (
     "id",
@@ -93,8 +93,7 @@ class Shown:
             return None
         if not self.sides:
             return self._way_of_plan(principal, asked, known.get(self.subject))
-        facts: dict[str, Facts] = {plan: known[plan].facts for plan in self.plans if plan in known}
-        sight = see(principal, self.plans, facts, bulk=True)
+        sight = see(principal, self.plans, facts_for(self.sides, known), bulk=True)
         if sight is None or (sight.blind and self.name == "alert.updated"):  # blind alerts do not follow later edits
             return None
         if not asked.filter.empty and not any(asked.filter.passes(known[plan].columns) for plan in sight.full):

@@ -59,13 +59,17 @@ class Kept:
 
 
 class View:
-    """What one principal who asked for one thing sees of the rows that the hub keeps; shared by all such streams."""
+    """What one principal who asked for one thing sees of the rows that the hub keeps; shared by all such streams.
 
-    __slots__ = ("__weakref__", "_hub", "_last", "asked", "principal")
+    streams  how many there are: what is rendered for one alone is not worth keeping
+    """
+
+    __slots__ = ("__weakref__", "_hub", "_last", "asked", "principal", "streams")
 
     def __init__(self, hub: "Hub", principal: Principal, asked: Asked) -> None:
         self._hub, self.principal, self.asked = hub, principal, asked
         self._last: tuple[int, int, int, bytes] | None = None
+        self.streams = 0
 
     def render(self, start: int, stop: int) -> bytes:
         """The messages of rows `start` to `stop`, each with the hub's position as its id."""
@@ -80,7 +84,7 @@ class View:
                 parts += (b"id: ", cursor, kept.event.tail(way))
                 kept.event.trace()
         found = b"".join(parts)
-        self._last = (start, stop, hub.generation, found)
+        self._last = (start, stop, hub.generation, found) if self.streams > 1 else None
         return found
 
 

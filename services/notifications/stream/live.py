@@ -91,6 +91,7 @@ class Live:
 
     async def run(self, write: Write) -> None:
         self._hub.attach(self)
+        self._view.streams += 1
         try:
             await write(RETRY + self._id() + b"\n\n")
             while not self._ending:
@@ -106,6 +107,7 @@ class Live:
                     await self._sleep(1.0)
             await write(self._id() + b"\n\n")  # what was passed without being shown is not read again
         finally:
+            self._view.streams -= 1
             self._hub.detach(self)
 
     async def _go_on(self, write: Write) -> bool:
@@ -208,7 +210,9 @@ class Live:
             return False
         if principal != self._principal:
             self._principal = principal
+            self._view.streams -= 1
             self._view = self._hub.view(principal, self._asked)
+            self._view.streams += 1
         return True
 
     async def _send(self, write: Write, message: bytes) -> None:

@@ -196,6 +196,12 @@ async def test_pages_show_each_entry_once_newest_first(service: Service, bus: Me
     assert found == [f"alrt_{n:02}" for n in reversed(range(25))]
 
 
+async def test_what_is_no_id_is_not_found(service: Service, bus: MemoryBus) -> None:
+    for alert in ("%00", "alrt%201", "\u00e4", "x" * 100):
+        assert (await service.get(f"/api/v1/inbox/{alert}", NORA)).status_code == 404
+        assert (await mark(service, NORA, alert, "done")).status_code == 404
+
+
 async def test_wrong_parameters_are_named(service: Service, bus: MemoryBus) -> None:
     for params in ({"state": "new"}, {"cursor": "x"}, {"limit": "1000"}, {"status": "open"}):
         answer = await service.get("/api/v1/inbox", NORA, **params)

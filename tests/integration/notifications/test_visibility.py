@@ -19,6 +19,7 @@ from tests.support.notifications import (
     fact,
     plan_fact,
     publish,
+    running,
     sides,
 )
 
@@ -163,8 +164,6 @@ async def test_a_red_side_makes_no_alert_in_a_stream(service: Service, bus: Memo
 
 
 async def test_a_side_of_which_nothing_is_known_is_not_seen(database_url: str, bus: MemoryBus) -> None:
-    from tests.support.notifications import running
-
     async with running(database_url, bus=bus, hold_seconds=0.2) as service:
         one, two, lost = plan_fact("plan_1"), plan_fact("plan_2"), plan_fact("plan_lost")
         await post(service, bus, one, two, alert_fact("alrt_1", [one, lost]), alert_fact("alrt_2", [one, two, lost]))
@@ -175,6 +174,17 @@ async def test_a_side_of_which_nothing_is_known_is_not_seen(database_url: str, b
         assert checks["notifications.feed"]["unresolved"] == 2
         await post(service, bus, lost)
         assert "alert.opened alrt_1" in await service.names(CORA)
+
+
+async def test_a_side_judged_on_a_version_not_seen_yet_is_not_seen(database_url: str, bus: MemoryBus) -> None:
+    """It may have been the version that made the plan RED."""
+    async with running(database_url, bus=bus, hold_seconds=0.2) as service:
+        one, two = plan_fact("plan_1"), plan_fact("plan_2")
+        await post(service, bus, one, two)
+        later = plan_fact("plan_2", 2, "plan.relabelled", tlp="RED")
+        await post(service, bus, alert_fact("alrt_1", [one, later]))
+        assert "alert.opened alrt_1" not in await service.names(CORA)
+        assert (await service.get("/api/v1/inbox", CORA, state="all")).json()["data"] == []
 
 
 async def test_filters(service: Service, bus: MemoryBus) -> None:

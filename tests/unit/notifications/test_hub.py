@@ -99,6 +99,7 @@ async def test_each_row_carries_the_position_behind_it() -> None:
     await grown(hub, feed, row(B, 0), row(A, 0), row(A, 1))
     assert [kept.position for kept in hub.rows(0, 3)] == [{A: 0, B: 1}, {A: 1, B: 1}, {A: 2, B: 1}]
     view = hub.view(PUBLIC, Asked())
+    view.streams = 2
     first = view.render(0, 2)
     assert first is hub.view(PUBLIC, Asked()).render(0, 2)  # rendered once for all who see the same
     ids = [line[4:].decode() for line in first.split(b"\n") if line.startswith(b"id: ")]
