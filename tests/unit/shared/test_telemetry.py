@@ -1,46 +1,51 @@
-"""Where traces go: to the address that operators are used to giving."""
-
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+"""Spans: one trace over process borders, classes of errors and never their texts."""
 
 import pytest
-from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
 
 from shared import telemetry
+from tests.unit.shared.spans import collected
+
+SECRET = "Jane Roe"
+REMOTE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-@pytest.fixture
-def collector() -> Iterator[tuple[str, list[str]]]:
-    paths: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            paths.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", paths
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def test_a_span_below_a_remote_parent_continues_its_trace() -> None:
+    with collected() as spans, telemetry.span("consume", traceparent=REMOTE, kind=SpanKind.CONSUMER):
+        assert telemetry.current_trace_id() == "0af7651916cd43dd8448eb211c80319c"
+        onwards = telemetry.current_traceparent()
+    assert onwards is not None
+    assert onwards.split("-")[1] == "0af7651916cd43dd8448eb211c80319c"
+    assert onwards.split("-")[2] != "b7ad6b7169203331", "the next hop's parent is this span"
+    (span,) = spans.get_finished_spans()
+    assert span.parent is not None
+    assert f"{span.parent.span_id:016x}" == "b7ad6b7169203331"
 
 
-@pytest.mark.parametrize("end", ["", "/"])
-def test_the_path_of_traces_is_added_to_the_base_address(
-    collector: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch, end: str
-) -> None:
-    monkeypatch.setattr(trace, "set_tracer_provider", lambda _: None)  # other tests keep theirs
-    url, paths = collector
-    provider = telemetry.setup("test", url + end)
-    provider.get_tracer("test").start_span("one").end()
-    assert provider.force_flush()
-    provider.shutdown()
-    assert paths == ["/v1/traces"]
+@pytest.mark.parametrize("broken", ["", "nonsense", "00-0-0-01", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", "\xff"])
+def test_a_broken_parent_begins_a_new_trace(broken: str) -> None:
+    with collected(), telemetry.span("consume", traceparent=broken):
+        assert telemetry.current_trace_id()
+
+
+def test_spans_nest() -> None:
+    with collected() as spans, telemetry.span("outer", attributes={"event.id": "evt_1"}), telemetry.span("inner"):
+        pass
+    inner, outer = spans.get_finished_spans()
+    assert inner.parent is not None
+    assert outer.context is not None
+    assert inner.parent.span_id == outer.context.span_id
+    assert outer.attributes == {"event.id": "evt_1"}
+
+
+def test_an_error_is_kept_by_class_alone() -> None:
+    with collected() as spans, pytest.raises(ValueError), telemetry.span("work"):
+        raise ValueError(SECRET)
+    (span,) = spans.get_finished_spans()
+    assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, "ValueError")
+    assert SECRET not in span.to_json()
+
+
+def test_outside_any_span_there_is_no_trace() -> None:
+    assert telemetry.current_trace_id() is None
+    assert telemetry.current_traceparent() is None
