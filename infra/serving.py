@@ -38,9 +38,31 @@ def _app(service: str):
         return _dashboard(), lambda: None
     settings = _settings(service)
     logs.setup(settings.log_format, settings.log_level)
+    if not settings.migrate_at_start:
+        _require_schema(service, settings)
     telemetry.setup(service, settings.otel_endpoint)
     app = build(service, settings, clock=_clock(settings))
     return app, runtime_of(app).closing.set
+
+
+def _require_schema(service: str, settings: ServiceSettings) -> None:
+    """The service checks it too, at its start; asked here, the answer is a sentence and not a traceback."""
+    from shared.db import Database
+    from shared.migrations import SchemaTooOld, require_current
+
+    async def work() -> None:
+        db = Database(settings.database_url.get_secret_value())
+        try:
+            await require_current(db, migrations_of(service))
+        finally:
+            await db.dispose()
+
+    try:
+        asyncio.run(work())
+    except SchemaTooOld as error:
+        raise Failure(f"{service}: the database's {error}; run first: convene migrate {service}", REFUSED) from error
+    except OSError as error:
+        raise Failure(f"{service}: the database does not answer: {error}", REFUSED) from error
 
 
 def _clock(settings: ServiceSettings) -> SystemClock:
