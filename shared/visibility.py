@@ -167,12 +167,13 @@ class AlertSight:
 def sight_of_alert(principal: Principal, sides: Mapping[str, Facts], *, bulk: bool = False) -> AlertSight:
     """What is seen of an alert between these plans.
 
-    Shown in full sight of two sides or more; or blind, where one's own plan meets one that may not be seen. A RED side
+    Shown in full sight of two sides or more; or blind, where one's own posted plan meets one that may not be seen (one's
+    own draft makes no blind alert: it would be bait for hidden plans). A RED side
     makes no alert and no count for anybody who is not named (with bulk=True: for nobody, see `in_bulk`).
     """
     hidden_in_bulk = {plan for plan, facts in sides.items() if bulk and facts.label == RED}
     own = any(
-        facts.owner in principal.partners and _sees(principal, facts)
+        facts.owner in principal.partners and not facts.draft and _sees(principal, facts)
         for plan, facts in sides.items()
         if plan not in hidden_in_bulk
     )
