@@ -5,7 +5,7 @@ import os
 from datetime import datetime
 from typing import Any
 
-from infra.cli.output import REFUSED, Failure, hint, json_line
+from infra.cli.output import REFUSED, Failure, command, hint, json_line
 from infra.cli.session import DEMO_KEYS, SERVING
 from infra.data import DataFolder
 from infra.embedded import embedded
@@ -63,7 +63,7 @@ def tell(data: DataFolder, url: str, as_json: bool) -> None:
         f"\nConvene answers at {url}\n"
         f"  data folder          {data.path}\n"
         f"  administrator's key  {data.admin_key} (other commands on this machine find it by themselves)\n"
-        "  next                 convene partners list; convene people invite --name ... --partner ...\n"
+        f"  next                 {command()} partners list; {command()} people invite --name ... --partner ...\n"
         "  end it               Ctrl-C\n"
     )
 

@@ -1,9 +1,12 @@
 """What commands print: with `--json` one document (or JSON lines) on stdout and nothing else, tables otherwise."""
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -94,6 +97,14 @@ def fields(pairs: Iterable[tuple[str, Any]], *, title: str | None = None) -> Non
         if value not in (None, "", [], {}):
             grid.add_row(Text(name), Text(plain(value)))
     screen().print(grid)
+
+
+def command() -> str:
+    """What to type to run us again: `convene`, or its path where that is not on the PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "convene" or shutil.which("convene"):
+        return "convene"
+    return os.path.relpath(called)
 
 
 def say(text: str = "") -> None:
