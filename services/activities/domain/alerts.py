@@ -80,11 +80,17 @@ def severity_level(severity: int | None) -> str | None:
 
 
 def reconcile(
-    wanted: Sequence[Wanted], existing: Sequence[Alert], decided: Iterable[frozenset[str]], alive: frozenset[str]
+    wanted: Sequence[Wanted],
+    existing: Sequence[Alert],
+    decided: Iterable[frozenset[str]],
+    alive: frozenset[str],
+    *,
+    reversal: bool = False,
 ) -> list[Step]:
     """The steps from what there is to what there should be, in canonical order.
 
-    decided  pairs of plans that a decision holds apart; alive: plans that can have alerts at all
+    decided   pairs of plans that a decision holds apart; alive: plans that can have alerts at all
+    reversal  a decision was just taken back: that is why a decided alert opens again
     """
     apart = set(decided)
     steps: list[Step] = []
@@ -93,7 +99,7 @@ def reconcile(
         found = _same_thing(want, free)
         if found:
             free.remove(found)
-        step = _towards(want, found)
+        step = _towards(want, found, reversal)
         if step:
             steps.append(step)
     for alert in free:
@@ -124,14 +130,14 @@ def _common(want: Wanted, held: Wanted) -> int:
     return max(straight, crossed)
 
 
-def _towards(want: Wanted, found: Alert | None) -> Step | None:
+def _towards(want: Wanted, found: Alert | None, reversal: bool) -> Step | None:
     if found is None:
         return None if want.settled else Step(Action.OPEN, Alert("", 1, "open", want))
     held = replace(found, wanted=want)
     if want.settled:
         return Step(Action.CLOSE, replace(held, status="decided", reason="decided")) if found.live else None
     if not found.live:
-        return Step(Action.REOPEN, replace(held, status="open", reason=_why_again(want, found)))
+        return Step(Action.REOPEN, replace(held, status="open", reason=_why_again(want, found, reversal)))
     if want == found.wanted:
         return None
     if _reads(want) == _reads(found.wanted):
@@ -146,7 +152,9 @@ def _reads(want: Wanted) -> tuple[Any, ...]:
     return want.groups, want.overlap_kind, want.band, severity_level(want.severity), want.texts.get("sentence")
 
 
-def _why_again(want: Wanted, found: Alert) -> str:
+def _why_again(want: Wanted, found: Alert, reversal: bool) -> str:
+    if reversal and found.status == "decided":
+        return "reversed"
     if not want.plans <= found.wanted.plans:
         return "another posting"
     return "changed since it was decided" if found.status == "decided" else "collides again"

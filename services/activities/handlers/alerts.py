@@ -20,13 +20,14 @@ async def settle_alerts(
     decided: Iterable[frozenset[str]],
     alive: frozenset[str],
     uow: ActivitiesUnit,
+    reversal: bool = False,
 ) -> None:
     """Bring the stored alerts that concern `touching` to what is wanted. (`plans` are all that may stand on a side.)"""
     rows = {row.id: row for row in await uow.alerts_of(touching)}
     # an overlap is this component's affair only as long as the component is one of its sides
     existing = [alert_of(row) for row in rows.values()]
     alive = alive | await _alive_elsewhere(existing, plans, uow)
-    for step in reconcile(wanted, existing, decided, alive):
+    for step in reconcile(wanted, existing, decided, alive, reversal=reversal):
         await _take(step, rows.get(step.alert.id), uow)
 
 

@@ -98,7 +98,7 @@ async def reverse(command: Reverse, uow: ActivitiesUnit, principal: Principal) -
         await uow.session.execute(delete(VerdictRow).where(col(VerdictRow.decision) == made.id))
         if made.verdict == "link":
             await _settle_activities(plans, uow)
-        await lane.settle(plans, uow)
+        await lane.settle(plans, uow, reversal=True)
     await _tell(made, "decision.reversed", uow)
     return represent_decision(made)
 

@@ -49,10 +49,12 @@ async def rematch(plan_id: str, uow: ActivitiesUnit) -> None:
     await settle(touched | {each for one in found for each in one.pair}, uow, {plan_id: chosen})
 
 
-async def settle(touched: set[str], uow: ActivitiesUnit, chosen: Mapping[str, Chosen] | None = None) -> None:
+async def settle(
+    touched: set[str], uow: ActivitiesUnit, chosen: Mapping[str, Chosen] | None = None, *, reversal: bool = False
+) -> None:
     """Cluster the component of these plans anew, and hold the alerts there should be against those there are.
 
-    chosen: candidates by plan, where they have been read in this transaction already.
+    chosen: candidates by plan, where they have been read in this transaction already. reversal: a decision was taken back.
     """
     chosen = chosen or {}
     capped = any(each.capped for each in chosen.values())
@@ -74,6 +76,7 @@ async def settle(touched: set[str], uow: ActivitiesUnit, chosen: Mapping[str, Ch
         decided=state.held_apart,
         alive=frozenset(key for key, one in (state.features | state.neighbours).items() if one.matchable),
         uow=uow,
+        reversal=reversal,
     )
 
 

@@ -66,7 +66,7 @@ async def test_linking_gives_one_joint_activity_with_its_owners_and_reversing_ta
         now = (await service.client.get(f"/api/v1/plans/{plan['id']}", headers=NORA.headers)).json()
         assert now["activity"] == plan["activity"]
     [again] = await service.alerts()
-    assert again["id"] == alert["id"]
+    assert (again["id"], again["reason"]) == (alert["id"], "reversed")
     assert await names(bus, alert["id"]) == ["alert.opened", "alert.closed", "alert.reopened"]
     assert await names(bus, made.json()["id"]) == ["decision.made", "decision.reversed"]
     assert await names(bus, made.json()["activity"]) == ["activity.formed", "activity.dissolved"]
