@@ -20,7 +20,12 @@ from tests.support.distributed import Distributed
 from tests.support.outside import Listening, check_order, join, training, until
 from tests.support.processes import Launcher
 
-pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.kafka,
+    pytest.mark.postgres,
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 PAIRS = 40
 
@@ -154,6 +159,7 @@ async def test_the_broker_freezes_for_a_while(stack: Stack) -> None:
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(1800)
 async def test_the_broker_is_away_for_a_minute(stack: Stack) -> None:
     kafka = stack.run.kafka
     await _without_the_broker(stack, kafka.stop, kafka.start, seconds=60)
