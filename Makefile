@@ -25,7 +25,7 @@ stack: install        ## the same on Apache Kafka and PostgreSQL, one process pe
 	$(BIN)/convene stack --demo --data $(DATA)/stack
 
 test: lint            ## everything that a change may break
-	$(BIN)/python -m pytest -m "not campaign"
+	$(BIN)/python -m pytest -m "not campaign" -n 3 --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .
