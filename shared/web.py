@@ -22,6 +22,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.bus.port import MAX_VALUE_BYTES, RecordTooLarge
 from shared.db import is_transient
 from shared.openapi import openapi, operation_id
 from shared.problem import KINDS, MEDIA_TYPE, FieldError, Problem
@@ -60,6 +61,7 @@ def make_app(title: str, description: str, lifespan: Lifespan, *, max_body_bytes
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(RecordTooLarge, _on_too_large)
     app.add_exception_handler(Exception, _on_crash)
     app.add_middleware(TraceRequests)
     app.add_middleware(LimitBody, limit=max_body_bytes)
@@ -81,6 +83,8 @@ async def _on_problem(_: Request, error: Exception) -> Response:
 
 async def _on_invalid(_: Request, error: Exception) -> Response:
     errors = [_field_error(item) for item in cast(RequestValidationError, error).errors()]
+    if any(each.pointer.startswith("path:") for each in errors):
+        return problem_response(Problem("not-found", "There is nothing at this address."))
     query_only = all(each.pointer.startswith("?") for each in errors)
     kind = "malformed" if query_only or any(each.code == "json_invalid" for each in errors) else "invalid"
     detail = "; ".join(f"{each.pointer}: {each.detail}" for each in errors[:3])
@@ -98,6 +102,16 @@ def _field_error(item: Mapping[str, Any]) -> FieldError:
     else:
         pointer = where + ":" + ".".join(str(part) for part in rest)
     return FieldError(pointer or "#", str(item.get("type", "invalid")), str(item.get("msg", "not valid")))
+
+
+async def _on_too_large(_: Request, error: Exception) -> Response:
+    detail = (
+        f"One event holds at most {MAX_VALUE_BYTES} bytes, and this does not fit into one; shorten its longest texts."
+    )
+    problem = Problem(
+        "too-large", detail, [FieldError("#", "too_large", detail)], extra={"limit_bytes": MAX_VALUE_BYTES}
+    )
+    return problem_response(problem)
 
 
 async def _on_http(_: Request, error: Exception) -> Response:

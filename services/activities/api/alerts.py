@@ -1,5 +1,6 @@
 """Alerts, decisions, activities and the vocabularies."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -113,14 +114,12 @@ async def decide(
     if_match: IfMatch = None,
 ) -> Response:
     """Decide an alert. `Idempotency-Key` is required; `If-Match` makes sure that it is the alert you read."""
-    if body.until is not None and body.until.tzinfo is None:
-        raise as_problem(Invalid([FieldError("#/until", "time_zone", "say the time zone, as in 2017-05-01T08:00:00Z")]))
     command = Decide(
         alert=alert_id,
         verdict=body.verdict,
         plans=tuple(body.plans),
         reason=body.reason,
-        until=body.until,
+        until=_instant(body.until),
         expected_version=expected_version(if_match) if if_match else None,
     )
 
@@ -131,6 +130,18 @@ async def decide(
     return await Services(request).run(
         request, principal, work, body=body.model_dump(mode="json"), key=key, key_required=True, lane=MATCHING
     )
+
+
+def _instant(until: datetime | None) -> datetime | None:
+    """In UTC. Raises a problem where there is no such instant."""
+    if until is None:
+        return None
+    if until.tzinfo is None:
+        raise as_problem(Invalid([FieldError("#/until", "time_zone", "say the time zone, as in 2017-05-01T08:00:00Z")]))
+    try:
+        return until.astimezone(UTC)
+    except OverflowError:
+        raise as_problem(Invalid([FieldError("#/until", "invalid", "lies outside the calendar")])) from None
 
 
 @router.get(

@@ -81,15 +81,15 @@ async def check_plan(request: Request, principal: SignedIn, body: NewPlanBody) -
     require(principal, "read")
     services = Services(request)
     document = body.model_dump()
-    named = document.pop("on_behalf_of") or document.pop("organisation")
-    document.pop("organisation", None)
+    on_behalf, organisation = document.pop("on_behalf_of"), document.pop("organisation")
+    command = PostPlan(document, on_behalf or organisation, on_behalf=on_behalf is not None)
     async with services.runtime.db.read() as session:
         uow = services.unit(session, principal)
         try:
+            owner = await handlers.owner_to_check(command, uow, principal)
             content = await handlers.read_content(document, uow, principal)
         except Invalid as error:
             raise as_problem(error) from error
-        owner = (await uow.organisation(named) if named else None) or next(iter(sorted(principal.partners)), "")
         return await similar_plans(content, owner, uow, principal)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from services.activities.domain.content import MAX_LIST, MAX_NAME, MAX_TEXT, MAX_TITLE
 
@@ -12,6 +12,19 @@ Code = Annotated[str, StringConstraints(max_length=80)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 Codes = Annotated[list[Code], Field(max_length=MAX_LIST)]
 Names = Annotated[list[Name], Field(max_length=MAX_LIST)]
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Decimals = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    StringConstraints(max_length=40),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 40}, {"type": "number"}]}),
+]
+"""A decimal number, as a text (exact) or as a JSON number."""
 
 
 class _Body(BaseModel):
@@ -37,7 +50,7 @@ class FunderBody(_Body):
     organisation: Code | None = None
     name: Name | None = None
     country: Name | None = None
-    amount: Annotated[str | int | float | None, Field(description="decimal")] = None
+    amount: Annotated[Decimals | None, Field(description="decimal")] = None
     currency: Annotated[Code | None, Field(description="ISO 4217")] = None
     status: Code | None = None
     earmarked: bool | None = None

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
-from shared.countries import is_region, resolve_country, resolve_region, suggest_countries
+from shared.countries import country_name, is_region, resolve_country, resolve_region, suggest_countries
 from shared.periods import Period, PeriodError, parse_period
 from shared.problem import FieldError
 from shared.vocabulary import VOCABULARIES
@@ -153,7 +153,8 @@ class _Reader:
         found = resolve_country(value)
         if found is None:
             near = suggest_countries(value)
-            hint = f"; did you mean {' or '.join(near)}?" if near else "; use its name or ISO 3166 code"
+            named = " or ".join(f"{country_name(code)} ({code})" for code in near)
+            hint = f"; did you mean {named}?" if near else "; use its name or ISO 3166 code"
             self.refuse(pointer, "unknown_country", f"{value[:60]!r} is not a country we know{hint}")
         return found
 
@@ -182,8 +183,11 @@ class _Reader:
             amount = Decimal(str(value))
         except InvalidOperation:
             amount = Decimal(-1)
-        if not amount.is_finite() or amount < 0 or amount >= Decimal(10) ** 15:
-            self.refuse(pointer, "amount", "an amount is a number from 0 up, written like 12500.00")
+        # "1e-999999999" is a number, too; written out, it would have a billion digits
+        if not amount.is_finite() or amount < 0 or amount.adjusted() > 14 or int(amount.as_tuple().exponent) < -6:
+            self.refuse(
+                pointer, "amount", "an amount is a number from 0 up, at most six decimals, written like 12500.00"
+            )
             return None
         return format(amount, "f")
 

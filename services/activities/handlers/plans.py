@@ -36,13 +36,20 @@ async def post_plan(command: PostPlan, uow: ActivitiesUnit, principal: Principal
     return await uow.store(plan, "plan.posted", [])
 
 
+async def owner_to_check(command: PostPlan, uow: ActivitiesUnit, principal: Principal) -> str:
+    """Whose plan it would be; nobody's where that is not said, so that it is held against everybody's."""
+    if command.organisation is None and len(principal.partners) != 1:
+        return ""
+    return await _owner(command, uow, principal)
+
+
 async def amend_plan(
     command: AmendPlan, uow: ActivitiesUnit, principal: Principal, validate: Callable[[Any], Mapping[str, Any]]
 ) -> tuple[dict[str, Any], bool]:
     """The next version of a plan, and whether anything changed. `validate` checks the types of the patched document."""
     plan = await _own_plan(command.plan, command.expected_version, uow, principal)
     document = validate(merge_patch(contents.to_json(plan.content), command.patch))
-    content = await read_content(document, uow, principal, before=plan.content)
+    content = await read_content(document, uow, principal, before=plan)
     return await _next(plan, content, uow)
 
 
@@ -63,9 +70,12 @@ async def claim_plan(command: ClaimPlan, uow: ActivitiesUnit, principal: Princip
 
 
 async def read_content(
-    body: Mapping[str, Any], uow: ActivitiesUnit, principal: Principal, before: Content | None = None
+    body: Mapping[str, Any], uow: ActivitiesUnit, principal: Principal, before: Plan | None = None
 ) -> Content:
-    """Content whose organisations, people and other plans exist. Raises Invalid with every error at once."""
+    """Content whose organisations, people and other plans exist. Raises Invalid with every error at once.
+
+    before: the plan that this content is to change
+    """
     errors: list[FieldError] = []
     content: Content | None = None
     try:
@@ -159,11 +169,14 @@ async def _resolve(content: Content, uow: ActivitiesUnit, errors: list[FieldErro
 
 
 async def _check_references(
-    content: Content, before: Content | None, uow: ActivitiesUnit, principal: Principal, errors: list[FieldError]
+    content: Content, before: Plan | None, uow: ActivitiesUnit, principal: Principal, errors: list[FieldError]
 ) -> None:
     for name in ("part_of", "follow_up_of"):
         reference: str | None = getattr(content, name)
-        if reference is None or (before is not None and getattr(before, name) == reference):
+        if reference is None or (before is not None and getattr(before.content, name) == reference):
+            continue
+        if before is not None and reference == before.id:
+            errors.append(FieldError(f"#/{name}", "itself", "a plan cannot refer to itself here"))
             continue
         other = await uow.plan(reference)
         if other is None or sight(principal, other.facts) is not Outcome.FULL:
