@@ -18,6 +18,7 @@ from services.activities.uow import TOPIC
 from shared import migrations
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Bus
+from shared.clock import Clock
 from shared.cloudevent import Event, from_delivered
 from shared.db import Database
 from tests.support.people import Person, introduce, organisation_id, person
@@ -138,13 +139,13 @@ async def settled(db: Database, timeout: float = 60) -> None:
 
 @asynccontextmanager
 async def running(
-    url: str, *, bus: Bus | None = None, migrate: bool = True, **settings: Any
+    url: str, *, bus: Bus | None = None, migrate: bool = True, clock: Clock | None = None, **settings: Any
 ) -> AsyncGenerator[Service]:
     """One replica on this database; several may share a database and a bus."""
     values = {"migrate_at_start": migrate and url.startswith("sqlite"), "lease_ttl": 3.0, **settings}
     if migrate and not url.startswith("sqlite"):
         await migrate_database(url)
-    app = build(ActivitiesSettings(database_url=url, **values), bus=bus or MemoryBus())
+    app = build(ActivitiesSettings(database_url=url, **values), bus=bus or MemoryBus(), clock=clock)
     async with app.router.lifespan_context(app):
         await introduce(app.state.runtime.db, known, PEOPLE, SLUGS)
         transport = httpx.ASGITransport(app)
