@@ -104,6 +104,7 @@ class Projector:
         self._waiting: dict[TopicPartition, _Waiting] = {}
         self._next: dict[TopicPartition, int] = {}
         self._sought: dict[TopicPartition, int] = {}
+        self._moved: dict[TopicPartition, int] = {}
         self._in_hand = asyncio.Lock()
         self._run = 0
         self._measured = float("-inf")
@@ -121,6 +122,7 @@ class Projector:
                         self._queue(batch)
                     for tp in list(self._waiting):
                         await self._advance(consumer, tp, stop)
+                    await self._commit(consumer)
                     await self._measure(consumer)
                 except NotOwned:
                     continue  # somebody else projects it now
@@ -273,7 +275,7 @@ class Projector:
         return None
 
     async def _settle(self, consumer: Consumer, tp: TopicPartition, waiting: _Waiting, done: Projection) -> None:
-        """Drop what is done, count, wake the readers, commit to the log."""
+        """Drop what is done, count, wake the readers."""
         while waiting.facts and waiting.facts[0].offset < done.next_offset:
             waiting.facts.popleft()
         progress = self.progress
@@ -295,7 +297,13 @@ class Projector:
         self._next[tp] = done.next_offset
         if moved:
             self._after_commit()
-            await consumer.commit({tp: done.next_offset})
+            self._moved[tp] = done.next_offset
+
+    async def _commit(self, consumer: Consumer) -> None:
+        """Tell the log how far we are, once for all partitions: the database knows better, a successor asks it."""
+        if self._moved:
+            moved, self._moved = self._moved, {}
+            await consumer.commit(moved)
 
     async def _measure(self, consumer: Consumer) -> None:
         now = self._clock.monotonic()
@@ -307,8 +315,9 @@ class Projector:
         self.progress.lag = sum(max(0, end - self._next.get(tp, begins.get(tp, 0))) for tp, end in ends.items())
 
     async def _revoke(self, lost: frozenset[TopicPartition]) -> None:
-        """Let the transaction in hand finish (it commits its own offset), then forget what was read."""
+        """Let the transaction in hand finish (it keeps its own offset), then forget what was read."""
         async with self._in_hand:
             for tp in lost:
                 self._waiting.pop(tp, None)
                 self._next.pop(tp, None)
+                self._moved.pop(tp, None)

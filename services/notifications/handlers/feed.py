@@ -147,16 +147,16 @@ async def position_of(session: AsyncSession, log_id: str, lane: Lane) -> int:
 
 
 async def _lock(session: AsyncSession, log_id: str, lane: Lane) -> int:
+    """Lock the partition's row, made at its first record; how far it is projected."""
     topic, partition = lane
-    key = {"log_id": log_id, "topic": topic, "partition": partition}
-    await session.execute(
-        insert(session, feed_position).values(**key, next_offset=0, kept_from=0).on_conflict_do_nothing()
+    first = insert(session, feed_position).values(
+        log_id=log_id, topic=topic, partition=partition, next_offset=0, kept_from=0
     )
-    c = feed_position.c
-    found = await session.execute(
-        select(c.next_offset).where(c.log_id == log_id, c.topic == topic, c.partition == partition).with_for_update()
-    )
-    return int(found.scalar_one())
+    # an update that changes nothing locks the row and answers in the same round trip
+    statement = first.on_conflict_do_update(
+        index_elements=["log_id", "topic", "partition"], set_={"next_offset": feed_position.c.next_offset}
+    ).returning(feed_position.c.next_offset)
+    return int((await session.execute(statement)).scalar_one())
 
 
 async def _move(session: AsyncSession, log_id: str, lane: Lane, offset: int) -> None:
@@ -182,7 +182,8 @@ async def _gather(session: AsyncSession, facts: Sequence[Fact]) -> _Work:
     }
     c = plan_facts.c
     plans = await session.execute(select(c.plan, c.version, c.columns).where(c.plan.in_(named)))
-    alerts = await session.execute(select(alert).where(alert.c.id.in_({fact.alert.id for fact in facts if fact.alert})))
+    named_alerts = {fact.alert.id for fact in facts if fact.alert}
+    alerts = (await session.execute(select(alert).where(alert.c.id.in_(named_alerts)))).all() if named_alerts else ()
     known = plans.all()
     return _Work(
         sequences={row.subject: row.sequence for row in sequences},
