@@ -124,7 +124,9 @@ async def test_the_leader_of_the_lane_is_killed_while_pairs_are_posted(stack: St
         assert len(pairs) == PAIRS
 
         await stream.until(
-            lambda: pairs <= {_sides(each.data) for each in stream.of("alert.opened")}, "an alert for every pair"
+            lambda: pairs <= {_sides(each.data) for each in stream.of("alert.opened")},
+            "an alert for every pair",
+            timeout=180,
         )
         await _settled(stack)
         check_order(stream.events)
