@@ -1,7 +1,7 @@
 """`AsyncConvene`: the same names as `Convene`, awaited; lists and streams are async iterators."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import httpx
@@ -302,14 +302,22 @@ class AsyncConvene:
             cursor = found["next_cursor"]
 
     async def stream(
-        self, *, since: str | None = None, last_event_id: str | None = None, tries: int = 10, **filters: Any
+        self,
+        *,
+        since: str | None = None,
+        last_event_id: str | None = None,
+        tries: int = 10,
+        on_open: Callable[[], None] | None = None,
+        **filters: Any,
     ) -> AsyncIterator[Event]:
         """Events as they happen, for ever; a cut connection is resumed after the last event received.
+
+        on_open  called once, when the first bytes have arrived: from then on nothing that happens is missed
 
         Raises ConveneError 410 when the position is no longer in the history, Unreachable after `tries` failures
         in a row.
         """
-        resumption = Resumption(filters, since, last_event_id, tries)
+        resumption = Resumption(filters, since, last_event_id, tries, on_open)
         while True:
             error: Exception | None = None
             try:

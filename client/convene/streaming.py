@@ -1,7 +1,7 @@
 """How a stream is asked for and resumed; the loops that read it are in the sync and the async client."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -18,11 +18,19 @@ TIMEOUT = httpx.Timeout(10.0, read=75.0)
 class Resumption:
     """One stream across its connections: where to go on, and how long to wait before that."""
 
-    def __init__(self, filters: Mapping[str, Any], since: str | None, last_event_id: str | None, tries: int) -> None:
+    def __init__(
+        self,
+        filters: Mapping[str, Any],
+        since: str | None,
+        last_event_id: str | None,
+        tries: int,
+        on_open: Callable[[], None] | None = None,
+    ) -> None:
         self._filters, self._since, self._tries = parameters(filters), since, tries
         self._parser = Parser(last_event_id)
         self._lines = Lines()
         self._failures = 0
+        self._on_open = on_open
 
     def request(self, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
         """The next connection: after the last whole event, never again from `since`."""
@@ -38,6 +46,9 @@ class Resumption:
 
     def events(self, chunk: bytes) -> Iterator[Event]:
         self._failures = 0
+        if self._on_open:
+            told, self._on_open = self._on_open, None
+            told()
         for line in self._lines.feed(chunk):
             message = self._parser.line(line)
             event = event_of(message) if message else None

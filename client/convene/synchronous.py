@@ -1,7 +1,7 @@
 """`Convene`: the client for ordinary code. `AsyncConvene` has the same names."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import httpx
@@ -296,14 +296,22 @@ class Convene:
             cursor = found["next_cursor"]
 
     def stream(
-        self, *, since: str | None = None, last_event_id: str | None = None, tries: int = 10, **filters: Any
+        self,
+        *,
+        since: str | None = None,
+        last_event_id: str | None = None,
+        tries: int = 10,
+        on_open: Callable[[], None] | None = None,
+        **filters: Any,
     ) -> Iterator[Event]:
         """Events as they happen, for ever; a cut connection is resumed after the last event received.
+
+        on_open  called once, when the first bytes have arrived: from then on nothing that happens is missed
 
         Raises ConveneError 410 when the position is no longer in the history, Unreachable after `tries` failures
         in a row.
         """
-        resumption = Resumption(filters, since, last_event_id, tries)
+        resumption = Resumption(filters, since, last_event_id, tries, on_open)
         while True:
             error: Exception | None = None
             try:

@@ -187,10 +187,7 @@ def list_activities(who: As = None, as_json: AsJson = False) -> None:
         names = partner_names(client)
     table(
         ("id", "joint", "title", "owners"),
-        [
-            (each.id, each.joint, ((each.fields or {}).get("title") or {}).get("value"), _names(each.owners, names))
-            for each in found
-        ],
+        [(each.id, each.joint, each.get("title"), _names(each.owners, names)) for each in found],
     )
 
 

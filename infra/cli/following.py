@@ -29,9 +29,13 @@ def tail(
     """Print events as they happen, until you press Ctrl-C. A cut connection is resumed; nothing is missed or repeated."""
     seen = 0
     with connected(who) as client:
-        hint(f"listening to {client.base_url} (Ctrl-C ends)")
         stream = client.stream(
-            types=types, country=country or None, theme=theme or None, since=since, last_event_id=last_event_id
+            types=types,
+            country=country or None,
+            theme=theme or None,
+            since=since,
+            last_event_id=last_event_id,
+            on_open=lambda: hint(f"listening to {client.base_url} (Ctrl-C ends)"),
         )
         for event in stream:
             if as_json:

@@ -19,7 +19,7 @@ COLUMNS = ("id", "title", "type", "status", "start", "end", "where", "owner", "l
 def _row(plan: dict[str, Any], names: dict[str, str]) -> tuple[Any, ...]:
     return (
         plan.get("id"),
-        ("[illustrative] " if plan.get("illustrative") else "") + str(plan.get("title", "")),
+        title(plan),
         plan.get("type"),
         plan.get("status"),
         plan.get("start"),
@@ -29,6 +29,10 @@ def _row(plan: dict[str, Any], names: dict[str, str]) -> tuple[Any, ...]:
         plan.get("tlp"),
         plan.get("checked"),
     )
+
+
+def title(plan: dict[str, Any]) -> str:
+    return ("[illustrative] " if plan.get("illustrative") else "") + str(plan.get("title", ""))
 
 
 def where(plan: dict[str, Any]) -> str:
@@ -196,16 +200,30 @@ def check(
     """Similar plans that you may see; nothing is stored."""
     with connected(who) as client:
         found = client.plans.check(_read(file))
-    if as_json:
-        document(found)
-        return
+        if as_json:
+            document(found)
+            return
+        names = partner_names(client)
     say(f"{found.get('checked')}; {len(found.get('data') or ())} similar among the plans that you may see")
-    rows = [
-        (each.get("plan"), each.get("band") or each.get("kind"), each.get("sentence"))
-        for each in [*(found.get("data") or ()), *(found.get("overlaps") or ())]
-    ]
+    if found.get("capped"):
+        hint("There are more candidates than are compared: narrow the dates or the countries.")
+    rows = [_met(each, names) for each in [*(found.get("data") or ()), *(found.get("overlaps") or ())]]
     if rows:
-        table(("plan", "", "why"), rows)
+        table(("id", "title", "partner", "kind", "severity", "why"), rows)
+
+
+def _met(each: dict[str, Any], names: dict[str, str]) -> tuple[Any, ...]:
+    """A plan that may be the same (it has a band) or that would collide (it has a kind and a severity)."""
+    plan = each.get("plan") or {}
+    owner = plan.get("owner")
+    return (
+        plan.get("id"),
+        title(plan),
+        names.get(str(owner), owner),
+        each.get("overlap_kind") or each.get("band"),
+        each.get("severity"),
+        each.get("sentence"),
+    )
 
 
 def _show(plan: dict[str, Any], as_json: bool) -> None:

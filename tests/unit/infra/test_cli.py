@@ -27,6 +27,28 @@ PLAN = {
     "checked": "checked",
 }
 
+CHECKED = {
+    "data": [
+        {
+            "plan": {"id": "plan_1", "title": "Same course", "owner": "org_1", "illustrative": True},
+            "probability": 0.98,
+            "band": "likely",
+            "sentence": "Same town, same week.",
+            "contributions": [],
+        }
+    ],
+    "overlaps": [
+        {
+            "plan": {"id": "plan_2", "title": "Other course", "owner": "org_2"},
+            "overlap_kind": "audience",
+            "severity": "high",
+            "sentence": "Same officers.",
+        }
+    ],
+    "checked": "checked",
+    "capped": False,
+}
+
 
 class Handler(BaseHTTPRequestHandler):
     seen: ClassVar[list[dict[str, Any]]] = []
@@ -47,8 +69,21 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, {"data": [{"id": "org_1", "acronym": "UNODC", "name": "x"}], "next_cursor": None})
         elif self.path.startswith("/api/v1/me"):
             self.answer(200, {"id": "per_1", "name": "Somebody", "roles": ["coordinator"]})
+        elif self.path.startswith("/api/v1/activities"):
+            listed = {"id": "act_1", "title": "Crypto tracing", "joint": True, "owners": ["org_1"], "plans": ["plan_1"]}
+            self.answer(200, {"data": [listed], "next_cursor": None})
+        elif self.path.startswith("/api/v1/stream"):
+            self.stream()
         else:
             self.answer(200, {"data": [PLAN], "next_cursor": None})
+
+    def stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.wfile.write(b"retry: 1000\nid: c0\n\n")
+        event = {"type": "org.convene.plan.posted.v1", "subject": "plan_1", "time": "2017-04-03T09:00:00Z", "data": {}}
+        self.wfile.write(f"id: c1\ndata: {json.dumps(event)}\n\n".encode())
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -56,6 +91,8 @@ class Handler(BaseHTTPRequestHandler):
         if body["title"] == "bad":
             problem = {"title": "Not valid", "errors": [{"pointer": "#/start", "detail": "is not a date"}]}
             self.answer(422, problem)
+        elif self.path == "/api/v1/plans:check":
+            self.answer(200, CHECKED)
         else:
             self.answer(201, PLAN)
 
@@ -113,6 +150,34 @@ def test_what_people_typed_can_neither_colour_nor_hide(
     assert "[bold]x[/bold]" in printed
     assert "UNODC" in printed
     assert plain("a\x1b]0;title\x07b\x9b") == "a�]0;title�b�"
+
+
+def test_a_check_says_which_plans_whose_and_why(
+    server: str, alone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = alone / "plan.json"
+    file.write_text(json.dumps({"title": "Course", "type": "training"}))
+    assert run(monkeypatch, "plans", "check", "--file", str(file)) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "plan_1 [illustrative] Same course UNODC likely Same town, same week." in lines
+    assert "plan_2 Other course org_2 audience high Same officers." in lines
+
+
+def test_activities_are_listed_with_their_titles(
+    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "activities", "list") == 0
+    assert "Crypto tracing" in capsys.readouterr().out
+
+
+def test_listening_is_said_once_the_stream_is_open(
+    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "events", "tail", "--limit", "1") == 0
+    assert capsys.readouterr().err.count("listening") == 1
+    monkeypatch.setenv("CONVENE_KEY", "wrong")
+    assert run(monkeypatch, "events", "tail", "--limit", "1") == 2
+    assert "listening" not in capsys.readouterr().err
 
 
 def test_options_make_the_plan(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
