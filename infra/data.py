@@ -15,6 +15,7 @@ from pathlib import Path
 from shared.clock import SystemClock
 
 DEFAULT = Path("var")
+_HELD = ("activities.db", "postgres", "kafka")  # what holds plans: of one process, of the stack
 
 
 class DataFolderBusy(Exception):
@@ -93,7 +94,7 @@ class DataFolder:
             return SystemClock(timedelta(seconds=held["offset_seconds"]))
         if start is None:
             return SystemClock()
-        if self.file("activities.db").exists():
+        if any(self.file(name).exists() for name in _HELD):
             raise WrongClock(f"{self.path} holds data of the present; give the demo a folder of its own with --data")
         aware = start if start.tzinfo else start.replace(tzinfo=UTC)
         offset = aware - now

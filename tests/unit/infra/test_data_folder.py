@@ -57,9 +57,11 @@ def test_a_demo_goes_on_where_time_has_got_to(tmp_path: Path) -> None:
     assert SystemClock(timedelta(seconds=later.clock_offset)).now() - began < timedelta(minutes=1)
 
 
-def test_real_data_are_never_moved_into_the_past(tmp_path: Path) -> None:
+@pytest.mark.parametrize("held", ["activities.db", "postgres/PG_VERSION", "kafka/1"])
+def test_real_data_are_never_moved_into_the_past(tmp_path: Path, held: str) -> None:
     data = DataFolder(tmp_path)
-    data.file("activities.db").touch()
+    data.file(held).parent.mkdir(exist_ok=True)
+    data.file(held).touch()
     with pytest.raises(WrongClock, match="--data"):
         data.clock(START)
     assert data.clock(None).now() - SystemClock().now() < timedelta(seconds=5)
