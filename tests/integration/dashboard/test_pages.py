@@ -168,6 +168,7 @@ async def test_a_coordinator_decides_and_takes_it_back(house: House) -> None:
     page = await browser.get(f"/alerts/{alert.id}")
     assert alert.sentence in page.text
     assert "What speaks for and against" in page.text
+    assert "(over 99 %)" in page.text
     action = f"/alerts/{alert.id}/decisions"
     page = await browser.submit(action, {"verdict": "link"}, reason="One <i>training</i>")
     assert browser.path == f"/alerts/{alert.id}"
@@ -220,6 +221,19 @@ async def test_an_invitation_is_used_up_by_the_button_alone(house: House) -> Non
     page = await robot.submit(f"/join/{code}")
     assert "does not work" in page.text
     assert "cvn_" not in page.text
+
+
+async def test_what_is_invented_is_marked_in_the_list_of_alerts(house: House) -> None:
+    body = {"title": "Real course", "type": "training", "start": "2030-03-03", "end": "2030-03-05"}
+    body |= {"venues": [{"city": "Quito", "country": "ECU"}], "audiences": ["judges"], "themes": ["malware"]}
+    await house.client("ian").plans.post(body)
+    plan = await house.client("una").plans.post(body | {"title": "Invented course", "illustrative": True})
+    await house.alert_of("cora", plan.id)
+    browser = await signed_in(house, "cora")
+    page = await browser.get("/alerts")
+    words = " ".join(page.text.split())
+    assert "Invented course illustrative" in words
+    assert "Real course illustrative" not in words
 
 
 async def test_a_blind_alert_tells_whom_to_call_and_no_more(house: House) -> None:
