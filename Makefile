@@ -7,12 +7,23 @@ DATA   ?= var
 
 .PHONY: install run test lint bench stack campaign lock contracts
 
+# Debian's python3 comes without ensurepip: what `-m venv` leaves there has no pip, and would stand in the way next time.
+define MAKE_VENV
+$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+  test -e $(VENV) && ours= || ours=yes; \
+  echo "== making $(VENV)"; \
+  $(PYTHON) -m venv $(VENV) >/dev/null && $(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+    test -z "$$ours" || rm -rf $(VENV); \
+    package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+    echo "$(PYTHON) cannot make $(VENV) with pip in it. On Debian or Ubuntu: apt install $$package" >&2; exit 1; }; }
+endef
+
 install: $(STAMP)
 
 $(STAMP): requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Convene needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	@test -x $(BIN)/python || { echo "== making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(MAKE_VENV)
 	@echo "== installing the locked dependencies (once; about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -45,7 +56,7 @@ contracts: install    ## write anew from the code: services/*/contracts, and the
 	$(BIN)/convene gateway-config > infra/compose/nginx.conf
 
 lock:                 ## resolve anew; run it when pyproject.toml changes
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(MAKE_VENV)
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m uv pip compile pyproject.toml $(LOCK_OPTIONS) -o requirements/run.lock
 	$(BIN)/python -m uv pip compile pyproject.toml --extra stack --extra dev $(LOCK_OPTIONS) -o requirements/dev.lock
