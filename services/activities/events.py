@@ -97,6 +97,9 @@ class Side(BaseModel):
     plan: Id
     version: int = Field(ge=1)
     partner: Id
+    group: int = Field(
+        0, ge=0, le=1, description="of an overlap: which of its two activities the plan is a posting of; 0 elsewhere"
+    )
 
 
 class AlertFact(_Fact):

@@ -154,6 +154,11 @@ class AlertRow(Base, table=True):
     opened_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     updated_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
+    @property
+    def group_of(self) -> dict[str, int]:
+        """Which of an overlap's two activities each plan is a posting of; 0 for every plan of a duplicate."""
+        return {plan: index for index, plans in enumerate(self.groups) for plan in plans}
+
 
 class AlertSideRow(Base, table=True):
     __tablename__ = "alert_side"
@@ -181,6 +186,7 @@ class DecisionRow(Base, table=True):
     activity: str | None = Field(default=None, sa_column=Column(String(64)))
     reversed_by: str | None = Field(default=None, sa_column=Column(String(64)))
     reversed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    reversal_reason: str | None = None
 
 
 class VerdictRow(Base, table=True):
@@ -196,7 +202,7 @@ class VerdictRow(Base, table=True):
     b: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
     verdict: str = Field(sa_column=Column(String(20), nullable=False))
     fingerprint: str = Field(sa_column=Column(String(64), nullable=False))
-    decision: str = Field(sa_column=Column(String(64), nullable=False, index=True))
+    decision: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
 
 
 class ActivityRow(Base, table=True):

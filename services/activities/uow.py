@@ -215,9 +215,10 @@ class ActivitiesUnit(UnitOfWork):
             where &= col(PlanThemeRow.country).in_(sorted({each.country for each in keys.themes}))
             where &= col(PlanThemeRow.theme).in_(sorted({each.theme for each in keys.themes}))
             capped |= await self._near(PlanThemeRow, where, one.middle, candidates.MAX_THEME_ROWS, found)
+        placed = tuple(sorted(found - {features.plan_id}))
         if keys.words:
             capped |= await self._by_words(keys.words, found)
-        return candidates.Chosen(tuple(sorted(found - {features.plan_id})), capped)
+        return candidates.Chosen(tuple(sorted(found - {features.plan_id})), capped, placed)
 
     async def _near(self, table: Any, where: Any, middle: Any, limit: int, found: set[str]) -> bool:
         rows = await self.session.execute(select(table.day, table.plan).where(where).limit(MAX_CANDIDATES + 1))
@@ -254,12 +255,24 @@ class ActivitiesUnit(UnitOfWork):
         )
         return list(found.scalars())
 
-    async def verdicts(self, plan_ids: Iterable[str]) -> list[VerdictRow]:
+    async def red(self, plan_ids: Iterable[str]) -> set[str]:
+        """Those of these plans that are labelled RED now."""
         ids = sorted(set(plan_ids))
         found = await self.session.execute(
-            select(VerdictRow).where(or_(col(VerdictRow.a).in_(ids), col(VerdictRow.b).in_(ids)))
+            select(col(PlanRow.id)).where(col(PlanRow.id).in_(ids), col(PlanRow.tlp) == RED)
         )
-        return list(found.scalars())
+        return set(found.scalars())
+
+    async def verdicts(self, plan_ids: Iterable[str]) -> list[VerdictRow]:
+        """What is in force about pairs with these plans: of several decisions on a pair the newest, and an older one
+        again when that is taken back (ids of decisions sort by time)."""
+        ids = sorted(set(plan_ids))
+        found = await self.session.execute(
+            select(VerdictRow)
+            .where(or_(col(VerdictRow.a).in_(ids), col(VerdictRow.b).in_(ids)))
+            .order_by(col(VerdictRow.decision))
+        )
+        return list({(row.kind, row.a, row.b): row for row in found.scalars()}.values())
 
     async def cluster_keys(self, plan_ids: Iterable[str]) -> dict[str, str]:
         """The cluster that each of these plans fell into last."""
@@ -347,4 +360,5 @@ def represent_decision(made: DecisionRow) -> dict[str, Any]:
         "reversed": made.reversed_at is not None,
         "reversed_by": made.reversed_by,
         "reversed_at": made.reversed_at.isoformat() if made.reversed_at else None,
+        "reversal_reason": made.reversal_reason,
     }

@@ -61,6 +61,7 @@ class SideIn(_Tolerant):
     plan: str = Field(max_length=64)
     version: int
     partner: str | None = Field(None, max_length=64)
+    group: int = 0
 
 
 class SidedIn(_Tolerant):
@@ -125,7 +126,7 @@ def alert_in(event: Event) -> domain.Alert:
 
 
 def _sides(sides: Sequence[SideIn]) -> tuple[domain.Side, ...]:
-    return tuple(domain.Side(side.plan, side.version, side.partner) for side in sides)
+    return tuple(domain.Side(side.plan, side.version, side.partner, side.group) for side in sides)
 
 
 def _read(model: type[M], event: Event) -> M:

@@ -81,11 +81,13 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One plan of an alert, a decision or an activity, at the version it was judged on."""
+    """One plan of an alert, a decision or an activity, at the version it was judged on. `group`: of an overlap, which of
+    its two activities the plan is a posting of."""
 
     plan: str
     version: int
     partner: str | None = None
+    group: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Alert:
 
     @property
     def open(self) -> bool:
-        return self.status in ("open", "snoozed")
+        return self.status in ("open", "waiting", "snoozed", "escalated")
 
     @property
     def plans(self) -> frozenset[str]:
@@ -172,13 +174,14 @@ class Sight:
     contacts: tuple[Contact, ...] = ()
 
 
-def see(principal: Principal, plans: Collection[str], known: Mapping[str, Facts], *, bulk: bool) -> Sight | None:
+def see(principal: Principal, named: Collection[Side], known: Mapping[str, Facts], *, bulk: bool) -> Sight | None:
     """None where nothing is shown. A plan whose facts are not known is never seen: fail closed.
 
     bulk    for streams and lists of events; a RED side is nobody's there
     """
-    sides = {plan: known[plan] for plan in plans if plan in known}
-    found = sight_of_alert(principal, sides, bulk=bulk)
+    groups = {side.plan: side.group for side in named}
+    sides = {plan: known[plan] for plan in groups if plan in known}
+    found = sight_of_alert(principal, sides, bulk=bulk, groups=groups)
     full = found.full()
     own = frozenset(plan for plan in full if sides[plan].owner in principal.partners)
     if not found.shown:
@@ -187,7 +190,7 @@ def see(principal: Principal, plans: Collection[str], known: Mapping[str, Facts]
         full=full,
         own=own,
         blind=found.blind,
-        explained=len(full) == len(plans),
+        explained=len(full) == len(groups),
         contacts=_contacts(sides, found.sides) if found.blind else (),
     )
 
@@ -219,7 +222,7 @@ class Entry:
 def entry_of(principal: Principal, alert: Alert, known: Mapping[str, Facts], marks: Marks) -> Entry | None:
     """The alert in this principal's inbox, or None where it is not theirs: focal points of the sides' owners, and
     coordinators in whose scope a visible side lies. A third party that may read the plans gets no entry."""
-    sight = see(principal, [side.plan for side in alert.sides], known, bulk=False)
+    sight = see(principal, alert.sides, known, bulk=False)
     if sight is None or (sight.blind and not alert.open):
         return None
     if "focal_point" in principal.roles and sight.own:

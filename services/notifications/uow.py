@@ -69,11 +69,15 @@ def alert_from(row: Any) -> Alert:
 
 
 def sides_from(stored: Iterable[Mapping[str, Any]] | None) -> tuple[Side, ...]:
-    return tuple(Side(side["plan"], side["version"], side.get("partner")) for side in stored or ())
+    return tuple(
+        Side(side["plan"], side["version"], side.get("partner"), side.get("group", 0)) for side in stored or ()
+    )
 
 
 def sides_to(sides: Iterable[Side]) -> list[dict[str, Any]]:
-    return [{"plan": side.plan, "version": side.version, "partner": side.partner} for side in sides]
+    return [
+        {"plan": side.plan, "version": side.version, "partner": side.partner, "group": side.group} for side in sides
+    ]
 
 
 async def find_alert(session: AsyncSession, alert_id: str) -> Alert | None:

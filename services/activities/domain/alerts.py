@@ -21,6 +21,7 @@ class Wanted:
 
     groups   the activities it is between: one for a duplicate, two for an overlap; each a sorted tuple of plan ids
     settled  people have decided all of it already: nobody is to be asked (again)
+    private  between a RED plan and one other: it never takes over an alert that others see
     texts    sentence, change, explanation: shown only to those with full sight of all sides
     """
 
@@ -29,6 +30,7 @@ class Wanted:
     versions: Mapping[str, int]
     fingerprint: str
     settled: bool = False
+    private: bool = False
     overlap_kind: str | None = None
     band: str | None = None
     probability: float | None = None
@@ -95,7 +97,7 @@ def reconcile(
     apart = set(decided)
     steps: list[Step] = []
     free = sorted(existing, key=lambda alert: (not alert.live, alert.id))
-    for want in sorted(wanted, key=lambda each: (each.kind, each.groups)):
+    for want in sorted(wanted, key=lambda each: (each.private, each.kind, each.groups)):
         found = _same_thing(want, free)
         if found:
             free.remove(found)
@@ -138,7 +140,7 @@ def _towards(want: Wanted, found: Alert | None, reversal: bool) -> Step | None:
         return Step(Action.CLOSE, replace(held, status="decided", reason="decided")) if found.live else None
     if not found.live:
         return Step(Action.REOPEN, replace(held, status="open", reason=_why_again(want, found, reversal)))
-    if want == found.wanted:
+    if want == replace(found.wanted, private=want.private):
         return None
     if _reads(want) == _reads(found.wanted):
         return Step(Action.REFRESH, held)

@@ -1,6 +1,6 @@
 """Alerts as rows and facts: what `domain/alerts.py` decided, written down, one event each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -78,19 +78,26 @@ async def tell(row: AlertRow, action: str, uow: ActivitiesUnit) -> None:
         "band": row.band,
         "severity": severity_level(row.severity),
         "reason": row.reason,
-        "sides": await sides_of(row.versions, uow),
+        "sides": await sides_of(row.versions, uow, row.group_of),
     }
     await uow.session.flush()
     uow.emit(action, row.id, row.version, data)
     uow.note(action, row.id, row.version, {"status": row.status, "reason": row.reason})
 
 
-async def sides_of(versions: dict[str, int], uow: ActivitiesUnit) -> list[dict[str, Any]]:
+async def sides_of(
+    versions: Mapping[str, int], uow: ActivitiesUnit, group_of: Mapping[str, int] | None = None
+) -> list[dict[str, Any]]:
+    """Sides for a fact. group_of: for an overlap, which of the two activities a plan is a posting of."""
     found = await uow.session.execute(
         select(col(PlanRow.id), col(PlanRow.owner)).where(col(PlanRow.id).in_(list(versions)))
     )
     owners = {row.id: row.owner for row in found}
-    return [{"plan": plan, "version": versions[plan], "partner": owners[plan]} for plan in sorted(versions)]
+    groups = group_of or {}
+    return [
+        {"plan": plan, "version": versions[plan], "partner": owners[plan], "group": groups.get(plan, 0)}
+        for plan in sorted(versions)
+    ]
 
 
 def alert_of(row: AlertRow) -> Alert:
@@ -111,7 +118,7 @@ def alert_of(row: AlertRow) -> Alert:
 
 
 async def _write_sides(row: AlertRow, alert: Alert, uow: ActivitiesUnit) -> None:
-    """Sides of the past stay findable: an alert that closed because a plan moved away re-opens when it comes back."""
+    """A closed alert keeps its sides, so that it is found, and opens again, when a plan that moved away comes back."""
     there: set[str] = set()
     if row.version:
         sides = select(col(AlertSideRow.plan)).where(col(AlertSideRow.alert) == row.id)

@@ -24,7 +24,7 @@ from services.activities.uow import ActivitiesUnit, represent_decision
 from shared.auth import require
 from shared.etags import stale
 from shared.problem import FieldError, Problem, not_found
-from shared.visibility import Principal, sight_of_alert
+from shared.visibility import Outcome, Principal, sight, sight_of_alert
 
 Pair = tuple[str, str]
 
@@ -39,11 +39,15 @@ async def decide(command: Decide, uow: ActivitiesUnit, principal: Principal) -> 
     row = await _visible_alert(command.alert, uow, principal)
     if command.expected_version is not None and command.expected_version != row.version:
         raise stale(f"the alert is at version {row.version} now")
+    features = await uow.features(row.versions)
+    if lane.fingerprint_now(row.groups, features) != row.fingerprint:
+        # a plan was changed and waits for its turn in the lane: nobody has seen what would be decided on
+        raise stale("a plan on this alert has just changed; read it again in a moment")
     if row.status not in LIVE:
         raise Problem(
             "conflict", f"This alert is {row.status}; reverse its decision first, if it is to be decided anew."
         )
-    pairs = _pairs(command, row)
+    pairs = _pairs(command, row, {plan: one.partner for plan, one in features.items()})
     _check_until(command, uow.clock.now())
     made = DecisionRow(
         id=uow.ids.new("dec"),
@@ -79,6 +83,9 @@ async def reverse(command: Reverse, uow: ActivitiesUnit, principal: Principal) -
     if made is None:
         raise not_found("decision")
     row = await _visible_alert(made.alert, uow, principal, noun="decision")
+    decided_on = [plan.facts for plan in await uow.plans(made.versions)]
+    if not all(sight(principal, facts) is Outcome.FULL for facts in decided_on):
+        raise not_found("decision")
     if made.reversed_at is not None:
         raise Problem("conflict", "This decision has been reversed already.")
     blocker = await _blocker(made, uow)
@@ -89,6 +96,7 @@ async def reverse(command: Reverse, uow: ActivitiesUnit, principal: Principal) -
             extra={"blocker": blocker},
         )
     made.reversed_by, made.reversed_at, made.version = uow.actor, uow.clock.now(), made.version + 1
+    made.reversal_reason = command.reason
     plans = {each for pair in made.pairs for each in pair}
     if made.verdict in STATUS_AFTER:
         if row.status == STATUS_AFTER[made.verdict]:
@@ -109,7 +117,7 @@ async def _visible_alert(alert_id: str, uow: ActivitiesUnit, principal: Principa
     if row is None:
         raise not_found(noun)
     facts = {plan.id: plan.facts for plan in await uow.plans(row.versions)}
-    seen = sight_of_alert(principal, facts)
+    seen = sight_of_alert(principal, facts, groups=row.group_of)
     if not seen.shown:
         raise not_found(noun)
     if not seen.explained:
@@ -117,7 +125,7 @@ async def _visible_alert(alert_id: str, uow: ActivitiesUnit, principal: Principa
     return row
 
 
-def _pairs(command: Decide, row: AlertRow) -> list[Pair]:
+def _pairs(command: Decide, row: AlertRow, partners: Mapping[str, int]) -> list[Pair]:
     """The pairs that the decision settles. Raises Invalid for plans that are not on the alert."""
     plans = [plan for group in row.groups for plan in group]
     for index, plan in enumerate(command.plans):
@@ -138,6 +146,9 @@ def _pairs(command: Decide, row: AlertRow) -> list[Pair]:
     if row.kind == "overlap" and command.verdict != "link":
         left, right = row.groups
         return _sorted_pairs((a, b) for a in left for b in right)
+    if command.verdict == "distinct":
+        # what is apart are the partners' plans; one partner's own postings stay together
+        return _sorted_pairs((a, b) for a, b in combinations(plans, 2) if partners[a] != partners[b])
     return _sorted_pairs(combinations(plans, 2))
 
 
@@ -158,7 +169,7 @@ async def _store_verdicts(made: DecisionRow, row: AlertRow, pairs: Sequence[Pair
     features = await uow.features({each for pair in pairs for each in pair})
     for a, b in pairs:
         fingerprint = compare(features[a], features[b]).fingerprint
-        await uow.session.merge(
+        uow.session.add(
             VerdictRow(kind=kind, a=a, b=b, verdict=made.verdict, fingerprint=fingerprint, decision=made.id)
         )
     await uow.session.flush()
@@ -240,6 +251,7 @@ async def _store_activity(activity: str, plans: list[str] | None, uow: Activitie
 
 async def _tell(made: DecisionRow, action: str, uow: ActivitiesUnit) -> None:
     await uow.session.flush()
+    row = await uow.alert(made.alert)
     data = {
         "id": made.id,
         "version": made.version,
@@ -247,7 +259,7 @@ async def _tell(made: DecisionRow, action: str, uow: ActivitiesUnit) -> None:
         "verdict": made.verdict,
         "by": uow.actor,
         "fingerprint": made.fingerprint,
-        "sides": await sides_of(dict(made.versions), uow),
+        "sides": await sides_of(made.versions, uow, row.group_of if row else None),
         "activity": made.activity,
         "reversed": made.reversed_at is not None,
     }

@@ -26,10 +26,9 @@ from services.activities.matching.table import FeatureTable
 from services.activities.orm import MatchRow, PlanRow, VerdictRow
 from services.activities.uow import ActivitiesUnit
 
-MAX_COMPONENT = 400
-"""Plans that one change may re-cluster. Chains longer than this do not occur in real lists; the guard is against floods."""
-MAX_OVERLAPS = 20
-"""Overlap alerts per activity, the gravest first: nobody decides hundreds."""
+MAX_COMPONENT = 80
+"""Plans that one change may re-cluster: mean-link is cubic, and the lane waits. Real groups have a handful; what a flood
+of copies exceeds is left for later changes, and the alerts say `capped`."""
 
 Pair = tuple[str, str]
 
@@ -45,29 +44,41 @@ async def rematch(plan_id: str, uow: ActivitiesUnit) -> None:
     # numpy on a few thousand rows is milliseconds, but the loop also carries heartbeats
     found = await asyncio.to_thread(match, features, FeatureTable.of(others[key] for key in sorted(others)))
     await _store_matches(plan_id, found, uow)
-    touched = {plan_id, *(row.a for row in before), *(row.b for row in before)}
-    await settle(touched | {each for one in found for each in one.pair}, uow, {plan_id: chosen})
+    around = {each for row in before for each in (row.a, row.b)} | {each for one in found for each in one.pair}
+    await settle({plan_id}, uow, around, {plan_id: chosen})
 
 
 async def settle(
-    touched: set[str], uow: ActivitiesUnit, chosen: Mapping[str, Chosen] | None = None, *, reversal: bool = False
+    seeds: set[str],
+    uow: ActivitiesUnit,
+    around: Iterable[str] = (),
+    chosen: Mapping[str, Chosen] | None = None,
+    *,
+    reversal: bool = False,
 ) -> None:
     """Cluster the component of these plans anew, and hold the alerts there should be against those there are.
 
-    chosen: candidates by plan, where they have been read in this transaction already. reversal: a decision was taken back.
+    around: plans that the seeds were tied to until now. chosen: candidates by plan, where they have been read in this
+    transaction already. reversal: a decision was taken back.
     """
     chosen = chosen or {}
-    capped = any(each.capped for each in chosen.values())
-    state = await _State.of(touched, uow)
-    clustered = groups.group(
-        state.features,
-        state.edges.values(),
+    state = await _State.of(seeds, set(around), uow)
+    capped = state.capped or any(each.capped for each in chosen.values())
+    shown = sorted(state.plans - state.red)
+    # seconds for a hundred near copies: on a thread, so that streams and the lease's renewal go on meanwhile
+    clustered = await asyncio.to_thread(
+        groups.group,
+        shown,
+        list(state.edges.values()),
         state.linked,
         state.apart,
-        {key: state.partner(key) for key in state.features},
+        {key: state.partner(key) for key in shown},
     )
-    await _store_clusters(clustered, uow)
+    await _store_clusters(
+        [*((group.key, group.plans) for group in clustered), *((key, (key,)) for key in state.red)], uow
+    )
     wanted = [_duplicate(group, state, capped) for group in clustered if group.alerting]
+    wanted += [_private(pair, state, capped) for pair in sorted(state.edges) if _concerns_red(pair, state)]
     between, neighbours = await _overlaps(clustered, state, chosen, uow)
     await settle_alerts(
         [*wanted, *between],
@@ -91,6 +102,8 @@ class _State:
         self.apart: set[Pair] = set()
         self.apart_by_people: set[Pair] = set()
         self.no_overlap: set[Pair] = set()
+        self.red: set[str] = set()
+        self.capped = False
 
     @property
     def plans(self) -> set[str]:
@@ -105,20 +118,24 @@ class _State:
         return str((self.features.get(plan) or self.neighbours[plan]).partner)
 
     @classmethod
-    async def of(cls, touched: set[str], uow: ActivitiesUnit) -> "_State":
+    async def of(cls, seeds: set[str], around: set[str], uow: ActivitiesUnit) -> "_State":
         state = cls()
         rows: dict[Pair, MatchRow] = {}
         verdicts: dict[tuple[str, str, str], VerdictRow] = {}
-        members, fresh = set[str](), set(touched)
-        while fresh and len(members) < MAX_COMPONENT:
+        members, fresh = set[str](), set(seeds)
+        while fresh:
             members |= fresh
             matched = await uow.match_rows(fresh)
             said = await uow.verdicts(fresh)
             rows |= {(row.a, row.b): row for row in matched}
             verdicts |= {(row.kind, row.a, row.b): row for row in said}
             ties: list[MatchRow | VerdictRow] = [*matched, *(row for row in said if row.verdict == "link")]
-            fresh = {each for row in ties for each in (row.a, row.b)} - members
+            found = sorted((around | {each for row in ties for each in (row.a, row.b)}) - members)
+            room = max(0, MAX_COMPONENT - len(members))
+            state.capped |= len(found) > room
+            around, fresh = set[str](), set(found[:room])
         state.features = await uow.features(members)
+        state.red = await uow.red(members)
         state.edges = {pair: _match_of(row.document) for pair, row in rows.items()}
         await state._read_verdicts(verdicts.values(), uow)
         state.apart = state.apart_by_people | groups.never_pairs(
@@ -153,12 +170,40 @@ def _duplicate(group: Group, state: _State, capped: bool) -> Wanted:
         kind="duplicate",
         groups=(group.plans,),
         versions={plan: state.features[plan].version for plan in group.plans},
-        fingerprint=_fingerprint(across, state),
+        fingerprint=fingerprint_now((group.plans,), state.features),
         settled=all(home[a] == home[b] for a, b in across),
         band=group.band,
         probability=round(group.probability, 4) if group.probability is not None else None,
         capped=capped,
         texts=texts,
+    )
+
+
+def _concerns_red(pair: Pair, state: _State) -> bool:
+    """A RED plan is in no group and in no overlap: each of its matches is an alert of that pair alone, so that nobody
+    who is not named sees an alert, a side, a count or a change because of it."""
+    a, b = pair
+    return (
+        bool(state.red & set(pair))
+        and set(pair) <= state.plans
+        and pair not in state.apart
+        and state.partner(a) != state.partner(b)
+    )
+
+
+def _private(pair: Pair, state: _State, capped: bool) -> Wanted:
+    edge = state.edges[pair]
+    return Wanted(
+        kind="duplicate",
+        groups=(pair,),
+        versions={plan: state.features[plan].version for plan in pair},
+        fingerprint=_fingerprint([pair], state.features),
+        settled=pair in state.linked,
+        private=True,
+        band=edge.band,
+        probability=round(edge.probability, 4),
+        capped=capped,
+        texts=_texts([edge], edge),
     )
 
 
@@ -169,13 +214,15 @@ async def _overlaps(
     around: set[str] = set()
     for plan in sorted(state.features):
         near = chosen.get(plan) or await uow.candidates_of(state.features[plan])
-        around.update(near.plan_ids)
+        around.update(near.placed)
     outside = around - state.plans
     keys = await uow.cluster_keys(outside)
     homes = await uow.clusters(keys.values())
+    hidden = await uow.red(plan for plans in homes.values() for plan in plans)
+    homes = {key: plans for key, plans in homes.items() if not hidden & set(plans)}
     state.neighbours = await uow.features({plan for plans in homes.values() for plan in plans})
     activities = {group.key: group.plans for group in clustered} | homes
-    found: list[tuple[overlaps.Overlap, str, str]] = []
+    found: list[Wanted] = []
     done: set[frozenset[str]] = set()
     for group in clustered:
         for key, plans in sorted(activities.items()):
@@ -185,13 +232,8 @@ async def _overlaps(
             done.add(couple)
             one = _between(group.plans, plans, state)
             if one:
-                left, right = sorted((group.key, key))
-                found.append((one, left, right))
-    found.sort(key=lambda each: each[0].order)
-    kept = _gravest(found)
-    return [_overlap(one, activities[left], activities[right], state) for one, left, right in kept], set(
-        state.neighbours
-    )
+                found.append(_overlap(one, group.plans, plans, state))
+    return found, set(state.neighbours)
 
 
 def _between(left: Sequence[str], right: Sequence[str], state: _State) -> overlaps.Overlap | None:
@@ -209,16 +251,6 @@ def _between(left: Sequence[str], right: Sequence[str], state: _State) -> overla
     return found
 
 
-def _gravest(found: Sequence[tuple[overlaps.Overlap, str, str]]) -> list[tuple[overlaps.Overlap, str, str]]:
-    seen: dict[str, int] = {}
-    kept: list[tuple[overlaps.Overlap, str, str]] = []
-    for one, left, right in found:
-        if seen.get(left, 0) < MAX_OVERLAPS and seen.get(right, 0) < MAX_OVERLAPS:
-            kept.append((one, left, right))
-            seen[left], seen[right] = seen.get(left, 0) + 1, seen.get(right, 0) + 1
-    return kept
-
-
 def _overlap(one: overlaps.Overlap, left: tuple[str, ...], right: tuple[str, ...], state: _State) -> Wanted:
     everybody = state.features | state.neighbours
     first, second = sorted((left, right))
@@ -226,7 +258,7 @@ def _overlap(one: overlaps.Overlap, left: tuple[str, ...], right: tuple[str, ...
         kind="overlap",
         groups=(first, second),
         versions={plan: everybody[plan].version for plan in (*first, *second)},
-        fingerprint=_fingerprint([(min(a, b), max(a, b)) for a in first for b in second], state),
+        fingerprint=fingerprint_now((first, second), everybody),
         overlap_kind=one.kind,
         severity=one.severity,
         texts={
@@ -261,12 +293,21 @@ def _texts(edges: Sequence[Match], speaking: Match | None) -> dict[str, Any]:
     return {"sentence": sentence, "change": change, "pairs": pairs}
 
 
-def _fingerprint(pairs: Iterable[Pair], state: _State) -> str:
+def fingerprint_now(groups_: Sequence[Sequence[str]], features: Mapping[str, Features]) -> str:
+    """What an alert between these groups is about, as its plans are at this moment."""
+    if len(groups_) == 1:
+        plans = sorted(groups_[0])
+        across = [(a, b) for a in plans for b in plans if a < b and features[a].partner != features[b].partner]
+    else:
+        across = [(min(a, b), max(a, b)) for a in groups_[0] for b in groups_[1]]
+    return _fingerprint(across, features)
+
+
+def _fingerprint(pairs: Iterable[Pair], features: Mapping[str, Features]) -> str:
     """What a decision on these pairs is about: one digest over the pairs' own fingerprints."""
-    everybody: Mapping[str, Features] = state.features | state.neighbours
     digest = blake2b(digest_size=16)
     for a, b in sorted(pairs):
-        digest.update(compare(everybody[a], everybody[b]).fingerprint.encode())
+        digest.update(compare(features[a], features[b]).fingerprint.encode())
     return digest.hexdigest()
 
 
@@ -279,12 +320,10 @@ async def _store_matches(plan_id: str, found: Sequence[Match], uow: ActivitiesUn
     await uow.session.flush()
 
 
-async def _store_clusters(clustered: Sequence[Group], uow: ActivitiesUnit) -> None:
-    for group in clustered:
+async def _store_clusters(clusters: Iterable[tuple[str, tuple[str, ...]]], uow: ActivitiesUnit) -> None:
+    for key, plans in clusters:
         await uow.session.execute(
-            update(PlanRow)
-            .where(col(PlanRow.id).in_(group.plans), col(PlanRow.cluster) != group.key)
-            .values(cluster=group.key)
+            update(PlanRow).where(col(PlanRow.id).in_(plans), col(PlanRow.cluster) != key).values(cluster=key)
         )
 
 

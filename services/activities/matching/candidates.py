@@ -100,10 +100,14 @@ class Keys:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Plan ids in canonical order. `capped`: the budget cut something, so say so on what comes of it."""
+    """Plan ids in canonical order. `capped`: the budget cut something, so say so on what comes of it.
+
+    `placed`: those found by country and time; plans that only share words of the title can match, but never collide.
+    """
 
     plan_ids: tuple[str, ...]
     capped: bool
+    placed: tuple[str, ...] = ()
 
 
 def rows(features: Features) -> Rows:

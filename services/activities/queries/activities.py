@@ -9,7 +9,7 @@ from services.activities.domain.activities import fields_of
 from services.activities.domain.plan import represent
 from services.activities.orm import ActivityRow, PlanRow
 from services.activities.uow import ActivitiesUnit, plan_of_row
-from shared.paging import Page, encode_cursor
+from shared.paging import Page, encode_cursor, position
 from shared.problem import not_found
 from shared.visibility import Outcome, Principal, sight
 
@@ -53,7 +53,7 @@ async def list_activities(
             seen = [plan for plan in present if sight(principal, plan.facts) is Outcome.FULL]
             if len(seen) > 1:
                 if len(shown) == page.limit:
-                    return shown, encode_cursor((after,))
+                    return shown, encode_cursor(position(shown, after, page.limit))
                 shown.append(
                     {
                         "id": row.id,
@@ -67,4 +67,4 @@ async def list_activities(
             after = row.id
         if len(rows) < SCAN:
             return shown, None
-    return shown, encode_cursor((after,))
+    return shown, encode_cursor(position(shown, after, page.limit))

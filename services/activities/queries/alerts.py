@@ -10,9 +10,9 @@ from services.activities.domain.alerts import LIVE, severity_level
 from services.activities.domain.plan import Plan
 from services.activities.orm import AlertRow, AlertSideRow, DecisionRow
 from services.activities.uow import ActivitiesUnit, represent_decision
-from shared.paging import Page, encode_cursor
+from shared.paging import Page, encode_cursor, position
 from shared.problem import not_found
-from shared.visibility import AlertSight, Outcome, Principal, sight_of_alert
+from shared.visibility import AlertSight, Outcome, Principal, sight, sight_of_alert
 
 STATUSES: Mapping[str, tuple[str, ...] | None] = {
     "live": tuple(sorted(LIVE)),
@@ -47,14 +47,14 @@ async def list_alerts(
         plans = await _plans_of(rows, uow)
         for row in rows:
             seen = _sight(row, plans, principal)
-            if seen.shown:
+            if seen.shown and not (seen.blind and _tells_more(status, kind, plan, seen)):
                 if len(shown) == page.limit:
-                    return shown, encode_cursor((after,))
+                    return shown, encode_cursor(position(shown, after, page.limit))
                 shown.append(_view(row, seen, plans))
             after = row.id
         if len(rows) < SCAN:
             return shown, None
-    return shown, encode_cursor((after,))
+    return shown, encode_cursor(position(shown, after, page.limit))
 
 
 async def get_alert(uow: ActivitiesUnit, principal: Principal, alert_id: str) -> dict[str, Any]:
@@ -70,7 +70,9 @@ async def get_alert(uow: ActivitiesUnit, principal: Principal, alert_id: str) ->
     if seen.explained:
         view["change"] = row.texts.get("change", "")
         view["explanation"] = row.texts.get("pairs", [])
-        view["decisions"] = [represent_decision(made) for made in await uow.decisions_of(row.id)]
+        view["decisions"] = [
+            represent_decision(made) for made in await uow.decisions_of(row.id) if await _sees_all(made, uow, principal)
+        ]
     return view
 
 
@@ -79,9 +81,20 @@ async def get_decision(uow: ActivitiesUnit, principal: Principal, decision_id: s
     row = await uow.alert(made.alert) if made else None
     if made is None or row is None:
         raise not_found("decision")
-    if not _sight(row, await _plans_of([row], uow), principal).explained:
+    seen = _sight(row, await _plans_of([row], uow), principal)
+    if not seen.explained or not await _sees_all(made, uow, principal):
         raise not_found("decision")
     return represent_decision(made)
+
+
+def _tells_more(status: str, kind: str | None, plan: str | None, seen: AlertSight) -> bool:
+    """Whether showing a blind alert under this filter would say more than that something overlaps."""
+    return kind is not None or status not in ("live", "open", "all") or (plan is not None and plan not in seen.full())
+
+
+async def _sees_all(made: DecisionRow, uow: ActivitiesUnit, principal: Principal) -> bool:
+    """Whether every plan that the decision was about is in full sight: some may have left the alert since."""
+    return all(sight(principal, plan.facts) is Outcome.FULL for plan in await uow.plans(made.versions))
 
 
 async def _plans_of(rows: Sequence[AlertRow], uow: ActivitiesUnit) -> dict[str, Plan]:
@@ -90,7 +103,8 @@ async def _plans_of(rows: Sequence[AlertRow], uow: ActivitiesUnit) -> dict[str, 
 
 
 def _sight(row: AlertRow, plans: Mapping[str, Plan], principal: Principal) -> AlertSight:
-    return sight_of_alert(principal, {plan: plans[plan].facts for plan in row.versions if plan in plans})
+    facts = {plan: plans[plan].facts for plan in row.versions if plan in plans}
+    return sight_of_alert(principal, facts, groups=row.group_of)
 
 
 def _view(row: AlertRow, seen: AlertSight, plans: Mapping[str, Plan]) -> dict[str, Any]:

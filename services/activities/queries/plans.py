@@ -1,16 +1,18 @@
 """Plans as their readers see them. SQL narrows to what can be visible; `shared.visibility` decides on every row."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from services.activities.domain.content import from_json
 from services.activities.domain.plan import represent
 from services.activities.orm import PlanRow, PlanTagRow, PlanVersionRow
 from services.activities.uow import plan_of_row
 from shared.filters import Filter
-from shared.paging import Page, encode_cursor
+from shared.paging import Page, encode_cursor, position
 from shared.problem import not_found
 from shared.visibility import AMBER, AMBER_STRICT, CLEAR, GREEN, Outcome, Principal, sight
 
@@ -33,12 +35,12 @@ async def list_plans(
             plan = plan_of_row(row)
             if sight(principal, plan.facts) is Outcome.FULL:
                 if len(shown) == page.limit:
-                    return shown, encode_cursor((after,))
+                    return shown, encode_cursor(position(shown, after, page.limit))
                 shown.append(represent(plan, row.checked))
             after = row.id
         if len(rows) < SCAN:
             return shown, None
-    return shown, encode_cursor((after,))
+    return shown, encode_cursor(position(shown, after, page.limit))
 
 
 async def get_plan(session: AsyncSession, principal: Principal, plan_id: str) -> dict[str, Any]:
@@ -47,8 +49,12 @@ async def get_plan(session: AsyncSession, principal: Principal, plan_id: str) ->
 
 
 async def get_history(session: AsyncSession, principal: Principal, plan_id: str) -> list[dict[str, Any]]:
-    """Every version, oldest first: who made it (an opaque id), what it changed, and the content it had."""
-    await _visible_row(session, principal, plan_id)
+    """The versions, oldest first: who made each (an opaque id), what it changed, and the content it had.
+
+    A version is shown to those who could have seen it then and may see the plan now: a plan that was RED once does not
+    tell afterwards what it said.
+    """
+    present = plan_of_row(await _visible_row(session, principal, plan_id))
     found = await session.execute(
         select(PlanVersionRow).where(col(PlanVersionRow.plan) == plan_id).order_by(col(PlanVersionRow.version))
     )
@@ -62,6 +68,7 @@ async def get_history(session: AsyncSession, principal: Principal, plan_id: str)
             "content": row.content,
         }
         for row in found.scalars()
+        if sight(principal, replace(present, content=from_json(row.content)).facts) is Outcome.FULL
     ]
 
 

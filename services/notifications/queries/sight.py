@@ -93,7 +93,7 @@ class Shown:
             return None
         if not self.sides:
             return self._way_of_plan(principal, asked, known.get(self.subject))
-        sight = see(principal, self.plans, facts_for(self.sides, known), bulk=True)
+        sight = see(principal, self.sides, facts_for(self.sides, known), bulk=True)
         if sight is None or (sight.blind and self.name == "alert.updated"):  # blind alerts do not follow later edits
             return None
         if not asked.filter.empty and not any(asked.filter.passes(known[plan].columns) for plan in sight.full):

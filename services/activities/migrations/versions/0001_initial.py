@@ -106,6 +106,7 @@ def upgrade() -> None:
         sa.Column("activity", sa.String(length=64), nullable=True),
         sa.Column("reversed_by", sa.String(length=64), nullable=True),
         sa.Column("reversed_at", UtcDateTime(), nullable=True),
+        sa.Column("reversal_reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
     )
     with op.batch_alter_table("decision", schema=None) as batch_op:
@@ -320,7 +321,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.String(length=20), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("decision", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("kind", "a", "b", name=op.f("pk_verdict")),
+        sa.PrimaryKeyConstraint("kind", "a", "b", "decision", name=op.f("pk_verdict")),
     )
     with op.batch_alter_table("verdict", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_verdict_b"), ["b"], unique=False)
