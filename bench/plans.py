@@ -1,17 +1,17 @@
-"""Plans to post: each `number` has a country and a time of its own, so that it resembles no other number's plan."""
+"""Plans to post: each `number` has a place, a time and a subject of its own, so that it resembles no other number's."""
 
 import json
 from typing import Any
 
-from shared.countries import countries_of_region
+from shared.countries import countries_of_region, country_name
+from shared.vocabulary import VOCABULARIES
 
 _COUNTRIES = sorted(countries_of_region("001"))
-_TOPICS = (
-    ("cybercrime_investigation", "digital_forensics", "Cybercrime investigations and digital forensics training"),
-    ("electronic_evidence", "international_cooperation", "Workshop on electronic evidence and mutual legal assistance"),
-    ("cryptocurrency", "money_laundering", "Tracing virtual assets: a course for financial investigators"),
-    ("online_child_abuse", "victim_identification", "Victim identification in cases of online abuse"),
-    ("malware", "incident_response", "Handling ransomware incidents: an exercise for response teams"),
+_THEMES = tuple(VOCABULARIES["theme"].codes)
+_FORMS = (
+    "Regional workshop on {theme} for {country}",
+    "{country}: practical course in {theme}",
+    "Strengthening capacities in {theme}, {country}",
 )
 _TEXT = (
     "Five days for twenty-five participants from specialised units, half of the time in exercises on seized images, "
@@ -20,21 +20,22 @@ _TEXT = (
 
 
 def plan(number: int, **changes: Any) -> dict[str, Any]:
-    """A body of POST /plans, about 1 kB, with what a careful partner fills in."""
-    # six months apart and another topic each time: the same country's plans neither match nor collide
-    months, country = divmod(number, len(_COUNTRIES))
-    year, half = divmod(months, 2)
-    first, second, title = _TOPICS[months % len(_TOPICS)]
-    month = 2 + 6 * half
+    """A body of POST /plans, with what a careful partner fills in."""
+    country = _COUNTRIES[number % len(_COUNTRIES)]
+    # the same country comes again after seven months, with other themes
+    month = number * 5 + number // len(_COUNTRIES) * 7
+    year, month = 2027 + number // len(_COUNTRIES) * 7 // 12, month % 12 + 1
+    themes = [_THEMES[(number * step + number // len(_COUNTRIES)) % len(_THEMES)] for step in (3, 7)]
+    title = _FORMS[number % len(_FORMS)].format(theme=themes[0].replace("_", " "), country=country_name(country))
     return {
         "title": title,
         "type": "training",
         "status": "confirmed",
-        "start": f"{2027 + year}-{month:02}-08",
-        "end": f"{2027 + year}-{month:02}-12",
-        "venues": [{"country": _COUNTRIES[country]}],
+        "start": f"{year}-{month:02}-08",
+        "end": f"{year}-{month:02}-12",
+        "venues": [{"country": country}],
         "audiences": ["investigators", "prosecutors"],
-        "themes": [first, second],
+        "themes": sorted(set(themes)),
         "level": "intermediate",
         "mode": "in_person",
         "languages": ["en"],
