@@ -164,8 +164,13 @@ class AlertSight:
         return frozenset(side for side, outcome in self.sides.items() if outcome is Outcome.FULL)
 
 
-def sight_of_alert(principal: Principal, sides: Mapping[str, Facts], *, bulk: bool = False) -> AlertSight:
+def sight_of_alert(
+    principal: Principal, sides: Mapping[str, Facts], *, bulk: bool = False, groups: Mapping[str, int] | None = None
+) -> AlertSight:
     """What is seen of an alert between these plans.
+
+    groups: for an overlap, which of the two activities each plan is a posting of. Two postings of one activity are then
+    one side: who sees no plan of the other activity must not hear that it is there.
 
     Shown in full sight of two sides or more; or blind, where one's own posted plan meets one that may not be seen (one's
     own draft makes no blind alert: it would be bait for hidden plans). A RED side
@@ -181,14 +186,15 @@ def sight_of_alert(principal: Principal, sides: Mapping[str, Facts], *, bulk: bo
         plan: Outcome.NOTHING if plan in hidden_in_bulk else sight(principal, facts, matched=own)
         for plan, facts in sides.items()
     }
-    full = sum(outcome is Outcome.FULL for outcome in outcomes.values())
+    seen = [plan for plan, outcome in outcomes.items() if outcome is Outcome.FULL]
+    several = len({groups.get(plan) for plan in seen}) if groups and len(set(groups.values())) > 1 else len(seen)
     hidden = [plan for plan, outcome in outcomes.items() if outcome is Outcome.BLIND]
-    blind = own and full < 2 and bool(hidden)
+    blind = own and several < 2 and bool(hidden)
     return AlertSight(
         sides=outcomes,
-        shown=full >= 2 or blind,
+        shown=several >= 2 or blind,
         blind=blind,
-        explained=full == len(outcomes) and full >= 2,
+        explained=len(seen) == len(outcomes) and several >= 2,
         contacts=frozenset(contact(sides[plan]) for plan in hidden),
     )
 

@@ -102,8 +102,10 @@ async def test_without_a_key_each_request_counts(desk: Desk) -> None:
 
 async def test_a_key_belongs_to_its_principal(desk: Desk) -> None:
     await desk.post("a", key="k1")
-    answer = await desk.post("a", key="k1", who=IVAN)
+    answer = await desk.post("b", key="k1", who=IVAN)
     assert "Idempotent-Replayed" not in answer.headers
+    assert (await desk.post("a", key="k1")).body["name"] == "a"
+    assert (await desk.post("b", key="k1", who=IVAN)).body["name"] == "b"
     assert await desk.count() == 2
 
 

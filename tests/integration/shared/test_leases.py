@@ -131,12 +131,14 @@ async def test_nobody_takes_the_office_during_a_fenced_transaction(db: Database)
 
 async def test_time_is_the_databases(db: Database) -> None:
     """A holder whose own clock is years off gets, keeps and respects leases like any other."""
-    wrong = FixedClock(SystemClock().now().replace(year=2017))
+    wrong = FixedClock(SystemClock().now().replace(year=2017, month=1, day=1))
     lost_in_time = Leases(db, kernel.lease, "2017", wrong, ttl=60)
     term = await acquired(lost_in_time)
     _, _, until = await row(db)
     assert abs(until - SystemClock().now().timestamp()) < 600
     assert await holder(db, "present").acquire(RELAY) is None
+    hasty = Leases(db, kernel.lease, "2037", FixedClock(SystemClock().now().replace(year=2037, month=1, day=1)), ttl=60)
+    assert await hasty.acquire(RELAY) is None
     wrong.advance(10 * 365 * 86_400)
     await lost_in_time.renew(term)
     assert await holder(db, "present").acquire(RELAY) is None
