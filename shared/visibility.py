@@ -187,14 +187,14 @@ def sight_of_alert(
         for plan, facts in sides.items()
     }
     seen = [plan for plan, outcome in outcomes.items() if outcome is Outcome.FULL]
-    several = len({groups.get(plan) for plan in seen}) if groups and len(set(groups.values())) > 1 else len(seen)
+    full = len({groups.get(plan) for plan in seen}) if groups and len(set(groups.values())) > 1 else len(seen)
     hidden = [plan for plan, outcome in outcomes.items() if outcome is Outcome.BLIND]
-    blind = own and several < 2 and bool(hidden)
+    blind = own and full < 2 and bool(hidden)
     return AlertSight(
         sides=outcomes,
-        shown=several >= 2 or blind,
+        shown=full >= 2 or blind,
         blind=blind,
-        explained=len(seen) == len(outcomes) and several >= 2,
+        explained=len(seen) == len(outcomes) and full >= 2,
         contacts=frozenset(contact(sides[plan]) for plan in hidden),
     )
 

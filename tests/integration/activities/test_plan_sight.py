@@ -93,7 +93,7 @@ async def test_what_a_visible_activity_collides_with_stays_hidden(world: World, 
         for name, who in (("cora", CORA), ("nora", NORA), ("taro", TARO))
     }
     if label == "RED":
-        assert kinds == dict.fromkeys(("cora", "nora", "taro"), ["duplicate"])
+        assert kinds == {who: ["duplicate"] for who in ("cora", "nora", "taro")}
         assert await world.service.alerts(WANDA, plan=hidden["id"]) == []
         return
     assert kinds == {"cora": ["duplicate", "overlap"], "nora": ["blind", "duplicate"], "taro": ["duplicate"]}
