@@ -85,7 +85,7 @@ async def settle(
         state.plans | neighbours,
         touching=state.plans,
         decided=state.held_apart,
-        alive=frozenset(key for key, one in (state.features | state.neighbours).items() if one.matchable),
+        alive=frozenset(key for key, one in state.everybody.items() if one.matchable),
         uow=uow,
         reversal=reversal,
     )
@@ -97,6 +97,7 @@ class _State:
     def __init__(self) -> None:
         self.features: dict[str, Features] = {}
         self.neighbours: dict[str, Features] = {}
+        self.everybody: dict[str, Features] = {}
         self.edges: dict[Pair, Match] = {}
         self.linked: set[Pair] = set()
         self.apart: set[Pair] = set()
@@ -113,6 +114,9 @@ class _State:
     def held_apart(self) -> set[frozenset[str]]:
         """Pairs that people decided on: their alert ends as decided, not as gone."""
         return {frozenset(pair) for pair in self.apart_by_people | self.no_overlap}
+
+    def meet(self, neighbours: dict[str, Features]) -> None:
+        self.neighbours, self.everybody = neighbours, self.features | neighbours
 
     def partner(self, plan: str) -> str:
         return str((self.features.get(plan) or self.neighbours[plan]).partner)
@@ -220,7 +224,7 @@ async def _overlaps(
     homes = await uow.clusters(keys.values())
     hidden = await uow.red(plan for plans in homes.values() for plan in plans)
     homes = {key: plans for key, plans in homes.items() if not hidden & set(plans)}
-    state.neighbours = await uow.features({plan for plans in homes.values() for plan in plans})
+    state.meet(await uow.features({plan for plans in homes.values() for plan in plans}))
     activities = {group.key: group.plans for group in clustered} | homes
     found: list[Wanted] = []
     done: set[frozenset[str]] = set()
@@ -237,7 +241,7 @@ async def _overlaps(
 
 
 def _between(left: Sequence[str], right: Sequence[str], state: _State) -> overlaps.Overlap | None:
-    everybody = state.features | state.neighbours
+    everybody = state.everybody
     pairs = {(min(a, b), max(a, b)) for a in left for b in right}
     # who called two plans distinct has seen that they meet: that is not asked again under another name
     if pairs & (state.no_overlap | state.apart_by_people):
@@ -252,7 +256,7 @@ def _between(left: Sequence[str], right: Sequence[str], state: _State) -> overla
 
 
 def _overlap(one: overlaps.Overlap, left: tuple[str, ...], right: tuple[str, ...], state: _State) -> Wanted:
-    everybody = state.features | state.neighbours
+    everybody = state.everybody
     first, second = sorted((left, right))
     return Wanted(
         kind="overlap",
