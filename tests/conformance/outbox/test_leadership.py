@@ -32,7 +32,8 @@ async def test_several_relays_lead_one_at_a_time_and_follow_each_other(shared_ho
 
     async def post() -> None:
         while not enough.is_set():
-            await race(house, KEYS, 100, writers=4, delay=0.003)
+            await race(house, KEYS, 20, writers=4, delay=0.003)
+            await asyncio.sleep(0.05)
 
     enough = asyncio.Event()
     posting = asyncio.create_task(post())
