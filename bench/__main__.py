@@ -21,12 +21,14 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all of them without one")
     parser.add_argument("--quick", action="store_true", help="small rounds: about two minutes for all four")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the ratios as a page for bench/results/")
     given = parser.parse_args()
     if unknown := [name for name in given.names if name not in NAMES]:
         parser.error(f"no bench is called {', '.join(unknown)}: {', '.join(NAMES)}")
     sqlite.install()
     logs.setup("console", "ERROR")
     about = report.machine()
+    # written as it was typed, but for where the answers go
     command = " ".join(["python -m bench", *given.names, *(["--quick"] if given.quick else [])])
     print("  ".join(f"{name} {value}" for name, value in about.items()))
     begun, results = time.monotonic(), list[Result]()
@@ -41,6 +43,8 @@ def main() -> int:
     print(f"\nRepeat it: {command}    ({time.monotonic() - begun:.0f} s)")
     if given.json:
         given.json.write_text(json.dumps(report.document(results, command, about), indent=1) + "\n")
+    if given.page:
+        given.page.write_text(report.page(results, command, about, given.page.stem))
     return 0 if all(result.clean for result in results) else 1
 
 

@@ -146,8 +146,12 @@ async def _round(chain: Chain, name: str, stage: Stage, first: int, count: int, 
     listener = await Connection.open(chain.stream[0])
     listening = asyncio.create_task(heard.listen(listener, chain.stream[1], headers))
     try:
-        async with asyncio.timeout(30):
-            await heard.open.wait()
+        opening = asyncio.create_task(heard.open.wait())
+        await asyncio.wait({opening, listening}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():
+            if listening.done():
+                listening.result()
+            raise TimeoutError("the stream does not open")
         posts = await _post_all(chain, first, count, rate)
         await _until_heard(heard, posts, alerts=chain.people is not None)
         await asyncio.sleep(0.2)  # for what comes twice

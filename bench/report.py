@@ -49,6 +49,31 @@ def text(result: Result) -> str:
     return "\n".join(lines)
 
 
+def page(results: Sequence[Result], command: str, about: Mapping[str, Any], date: str) -> str:
+    """The same in Markdown, for `bench/results/`."""
+    lines = [f"# {date}", "", f"`{command}`", ""]
+    lines += ["; ".join(f"{name} {value}" for name, value in about.items()) + ".", ""]
+    lines += ["| bench | figure | ours | bare | ratio, median [min .. max] |", "|---|---|---|---|---|"]
+    for result in results:
+        for ratio, (our_figure, ours, bare_figure, bare) in zip(result.ratios(), result.compare, strict=True):
+            mine, theirs = result.spread(ours, our_figure), result.spread(bare, bare_figure)
+            side = result.bench if ours == "ours" else f"{result.bench}, {ours.removeprefix('ours, ')}"
+            lines.append(
+                f"| {side} | {ratio.figure} | {shown(mine.middle)} | {shown(theirs.middle)} | "
+                f"{shown(ratio.spread.middle)} [{shown(ratio.spread.low)} .. {shown(ratio.spread.high)}] |"
+            )
+    lines.append("")
+    for result in results:
+        every = [each for rounds in result.rounds.values() for each in rounds]
+        offered, achieved = sum(each.offered for each in every), sum(each.achieved for each in every)
+        settings = ", ".join(f"{name} {value}" for name, value in result.settings.items())
+        lines.append(
+            f"- **{result.bench}** against {result.compare[0][3]}: {len(every)} rounds; offered {offered:,}, achieved "
+            f"{achieved:,}, errors {sum(each.errors for each in every)}; generator at most {result.generator:.0%} of a core; {settings}."
+        )
+    return "\n".join(lines) + "\n"
+
+
 def document(results: Sequence[Result], command: str, about: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "command": command,

@@ -103,7 +103,9 @@ class Stage:
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
             while True:
                 try:
-                    if (await client.get(f"{url}/readyz")).status_code == 200:
+                    answer = await client.get(f"{url}/readyz")
+                    # ready for requests comes before connected to the log; a stream opens with the latter
+                    if answer.status_code == 200 and '"waiting"' not in answer.text:
                         return url
                 except httpx.HTTPError:
                     pass
