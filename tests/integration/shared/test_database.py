@@ -1,0 +1,47 @@
+"""The database object against a server that goes away and comes back."""
+
+import asyncio
+from collections.abc import Callable
+
+from sqlalchemy import text
+
+from infra.native.postgres import PostgresServer
+from shared.db import Database
+
+
+async def test_connections_of_a_server_that_was_restarted_are_replaced_unseen(
+    new_postgres: Callable[..., PostgresServer],
+) -> None:
+    server = await asyncio.to_thread(new_postgres, fsync=False)
+    db = Database(await asyncio.to_thread(server.create_database, "restarted"), pool_size=3)
+    try:
+        await asyncio.gather(*(_used(db) for _ in range(3)))  # three connections lie in the pool
+        await asyncio.to_thread(server.restart)
+        await asyncio.sleep(0.1)  # the loop hears that they are closed
+        for _ in range(3):
+            async with db.write() as session:
+                await session.execute(text("SELECT 1"))
+            await db.ping()
+    finally:
+        await db.dispose()
+
+
+async def test_a_read_holds_no_transaction_open(new_postgres: Callable[..., PostgresServer]) -> None:
+    """An idle transaction would hold back vacuum for as long as a slow page takes."""
+    server = await asyncio.to_thread(new_postgres, fsync=False)
+    db = Database(await asyncio.to_thread(server.create_database, "reading"), pool_size=2)
+    try:
+        async with db.read() as reading:
+            await reading.execute(text("SELECT 1"))
+            async with db.read() as session:
+                states = await session.execute(
+                    text("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'")
+                )
+                assert states.scalar_one() == 0
+    finally:
+        await db.dispose()
+
+
+async def _used(db: Database) -> None:
+    async with db.read() as session:
+        await session.execute(text("SELECT pg_sleep(0.2)"))
