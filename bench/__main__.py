@@ -28,7 +28,6 @@ def main() -> int:
     sqlite.install()
     logs.setup("console", "ERROR")
     about = report.machine()
-    # written as it was typed, but for where the answers go
     command = " ".join(["python -m bench", *given.names, *(["--quick"] if given.quick else [])])
     print("  ".join(f"{name} {value}" for name, value in about.items()))
     begun, results = time.monotonic(), list[Result]()
