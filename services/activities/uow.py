@@ -66,7 +66,7 @@ class ActivitiesUnit(UnitOfWork):
 
         The plan's row is locked (or new) by now: its outbox row comes after it, so facts keep the order of versions.
         """
-        features = extract(text_of(plan, await self._terms(plan)))
+        features = extract(text_of(plan, await self.terms(plan)))
         checked = COVERAGE_TEXT[coverage(features)]
         await self._write_row(plan, features, checked)
         await self._write_rows_of(plan, features, again=plan.version > 1)
@@ -140,7 +140,7 @@ class ActivitiesUnit(UnitOfWork):
         if rows:
             await self.session.execute(table.__table__.insert(), rows)
 
-    async def _terms(self, plan: Plan) -> tuple[str, ...]:
+    async def terms(self, plan: Plan) -> tuple[str, ...]:
         """Names of the organisations concerned, resolved now and kept in the version's features."""
         named = {plan.owner, *plan.facts.named_partners}
         found = await self.session.execute(select(known.partner).where(known.partner.c.id.in_(sorted(named))))
@@ -169,7 +169,7 @@ class ActivitiesUnit(UnitOfWork):
             plan = await self.plan(plan_id, lock=True)
             row = await self.session.get_one(PlanRow, plan_id)
             assert plan
-            features = extract(text_of(plan, await self._terms(plan)))
+            features = extract(text_of(plan, await self.terms(plan)))
             if pack(features) != row.features:
                 row.features = pack(features)
                 await self._write_rows_of(plan, features)
@@ -274,25 +274,21 @@ class ActivitiesUnit(UnitOfWork):
         )
         return list({(row.kind, row.a, row.b): row for row in found.scalars()}.values())
 
-    async def cluster_keys(self, plan_ids: Iterable[str]) -> dict[str, str]:
-        """The cluster that each of these plans fell into last."""
-        ids = sorted(set(plan_ids))
+    async def activities_around(self, plan_ids: Iterable[str]) -> dict[str, dict[str, Features]]:
+        """The activities that these plans belong to, by cluster: all their plans, in order. None with a RED plan in it."""
+        theirs = select(col(PlanRow.cluster)).where(col(PlanRow.id).in_(sorted(set(plan_ids))))
         found = await self.session.execute(
-            select(col(PlanRow.id), col(PlanRow.cluster)).where(col(PlanRow.id).in_(ids))
-        )
-        return {row.id: row.cluster for row in found}
-
-    async def clusters(self, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """The plans of each cluster, by its key."""
-        found = await self.session.execute(
-            select(col(PlanRow.cluster), col(PlanRow.id))
-            .where(col(PlanRow.cluster).in_(sorted(set(keys))))
+            select(col(PlanRow.cluster), col(PlanRow.id), col(PlanRow.tlp), col(PlanRow.features))
+            .where(col(PlanRow.cluster).in_(theirs))
             .order_by(col(PlanRow.id))
         )
-        groups: dict[str, list[str]] = {}
+        groups: dict[str, dict[str, Features]] = {}
+        hidden: set[str] = set()
         for row in found:
-            groups.setdefault(row.cluster, []).append(row.id)
-        return {key: tuple(plans) for key, plans in groups.items()}
+            groups.setdefault(row.cluster, {})[row.id] = unpack(row.features, row.id)
+            if row.tlp == RED:
+                hidden.add(row.cluster)
+        return {key: plans for key, plans in groups.items() if key not in hidden}
 
     async def alerts_of(self, plan_ids: Iterable[str]) -> list[AlertRow]:
         """Every alert, of any status, with one of these plans on a side."""

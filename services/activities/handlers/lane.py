@@ -43,7 +43,7 @@ async def rematch(plan_id: str, uow: ActivitiesUnit) -> None:
     others = await uow.features(chosen.plan_ids)
     # numpy on a few thousand rows is milliseconds, but the loop also carries heartbeats
     found = await asyncio.to_thread(match, features, FeatureTable.of(others[key] for key in sorted(others)))
-    await _store_matches(plan_id, found, uow)
+    await _store_matches(plan_id, before, found, uow)
     around = {each for row in before for each in (row.a, row.b)} | {each for one in found for each in one.pair}
     await settle({plan_id}, uow, around, {plan_id: chosen})
 
@@ -220,12 +220,9 @@ async def _overlaps(
         near = chosen.get(plan) or await uow.candidates_of(state.features[plan])
         around.update(near.placed)
     outside = around - state.plans
-    keys = await uow.cluster_keys(outside)
-    homes = await uow.clusters(keys.values())
-    hidden = await uow.red(plan for plans in homes.values() for plan in plans)
-    homes = {key: plans for key, plans in homes.items() if not hidden & set(plans)}
-    state.meet(await uow.features({plan for plans in homes.values() for plan in plans}))
-    activities = {group.key: group.plans for group in clustered} | homes
+    homes = await uow.activities_around(outside) if outside else {}
+    state.meet({plan: features for plans in homes.values() for plan, features in plans.items()})
+    activities = {group.key: group.plans for group in clustered} | {key: tuple(homes[key]) for key in homes}
     found: list[Wanted] = []
     done: set[frozenset[str]] = set()
     for group in clustered:
@@ -315,8 +312,10 @@ def _fingerprint(pairs: Iterable[Pair], features: Mapping[str, Features]) -> str
     return digest.hexdigest()
 
 
-async def _store_matches(plan_id: str, found: Sequence[Match], uow: ActivitiesUnit) -> None:
-    await uow.session.execute(delete(MatchRow).where(or_(col(MatchRow.a) == plan_id, col(MatchRow.b) == plan_id)))
+async def _store_matches(plan_id: str, before: Sequence[MatchRow], found: Sequence[Match], uow: ActivitiesUnit) -> None:
+    if before:
+        either = or_(col(MatchRow.a) == plan_id, col(MatchRow.b) == plan_id)
+        await uow.session.execute(delete(MatchRow).where(either))
     for one in found:
         uow.session.add(
             MatchRow(a=one.a, b=one.b, score=one.score, band=one.band, in_house=one.in_house, document=asdict(one))
