@@ -100,7 +100,8 @@ async def reverse(command: Reverse, uow: ActivitiesUnit, principal: Principal) -
     plans = {each for pair in made.pairs for each in pair}
     if made.verdict in STATUS_AFTER:
         if row.status == STATUS_AFTER[made.verdict]:
-            row.status, row.reason, row.due_at = "open", "reversed", None
+            row.status, row.due_at = await _what_stood_before(row, uow)
+            row.reason = "reversed"
             await tell(row, "alert.updated", uow)
     else:
         await uow.session.execute(delete(VerdictRow).where(col(VerdictRow.decision) == made.id))
@@ -190,6 +191,28 @@ async def _blocker(made: DecisionRow, uow: ActivitiesUnit) -> str | None:
         if later.id != made.id and same and (later.made_at, later.id) > (made.made_at, made.id):
             return later.id
     return None
+
+
+async def _what_stood_before(row: AlertRow, uow: ActivitiesUnit) -> tuple[str, datetime | None]:
+    """Status and due time that an earlier decision, still in force, gives an alert: who was asked to move stays asked.
+
+    A decision from before the alert was last opened, about fewer plans, or whose time is over says nothing of it.
+    """
+    await uow.session.flush()
+    found = await uow.session.execute(
+        select(DecisionRow)
+        .where(
+            col(DecisionRow.alert) == row.id,
+            col(DecisionRow.verdict).in_(sorted(STATUS_AFTER)),
+            col(DecisionRow.reversed_at).is_(None),
+            col(DecisionRow.made_at) >= row.opened_at,
+        )
+        .order_by(col(DecisionRow.made_at).desc(), col(DecisionRow.id).desc())
+    )
+    for made in found.scalars():
+        if row.versions.keys() <= made.versions.keys() and (made.until is None or made.until > uow.clock.now()):
+            return STATUS_AFTER[made.verdict], made.until
+    return "open", None
 
 
 async def _settle_activities(plans: set[str], uow: ActivitiesUnit) -> str | None:

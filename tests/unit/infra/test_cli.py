@@ -94,7 +94,8 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/api/v1/plans:check":
             self.answer(200, CHECKED)
         else:
-            self.answer(201, PLAN)
+            checked = "checked" if body.get("start") else "not checked: no date"
+            self.answer(201, PLAN | {"checked": checked})
 
     def note(self, body: Any = None) -> None:
         self.seen.append({"path": self.path, "key": self.headers["Authorization"], "body": body})
@@ -192,6 +193,15 @@ def test_options_make_the_plan(server: str, monkeypatch: pytest.MonkeyPatch) -> 
         "themes": ["malware", "darknet"],
         "venues": [{"city": "Bangkok", "country": "THA"}],
     }
+
+
+def test_a_plan_without_a_date_is_said_not_to_be_checked(
+    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "plans", "post", "--title", "Mentoring", "--type", "mentoring") == 0
+    assert "not checked: no date" in capsys.readouterr().out
+    assert run(monkeypatch, "plans", "post", "--title", "Mentoring", "--type", "mentoring", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["checked"] == "not checked: no date"
 
 
 def test_a_file_makes_the_plan_and_options_win(server: str, alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
