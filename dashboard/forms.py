@@ -1,12 +1,14 @@
-"""The form of a plan: thirteen fields, the body that they make, and the server's complaints back at the fields."""
+"""The form of a plan: its fields, the body that they make, and the server's complaints back at the fields."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from convene import ConveneError
 
-SINGLE = ("title", "type", "status", "start", "end", "countries", "where", "mode", "description", "tlp", "organisation")
+SINGLE = ("title", "type", "status", "start", "end", "countries", "where", "participants_planned", "partners", "mode",
+          "description", "tlp", "organisation")  # fmt: skip
 SEVERAL = ("audiences", "themes")
 
 DEFAULTS: Mapping[str, str] = {"status": "tentative", "mode": "in_person", "tlp": "AMBER"}
@@ -29,11 +31,15 @@ TITLES: Mapping[str, str] = {
     "where": "Where",
     "audiences": "For whom",
     "themes": "Themes",
+    "participants_planned": "How many people",
+    "partners": "With which partners",
     "mode": "How",
     "description": "Description",
     "tlp": "Who will see it",
     "organisation": "Whose plan",
 }
+
+_REGISTERED = re.compile(r"org_[0-9a-f]+|[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @dataclass
@@ -56,7 +62,17 @@ class PlanForm:
         values = self.values
         body: dict[str, Any] = {
             name: values[name]
-            for name in ("title", "type", "status", "start", "end", "mode", "description", "tlp")
+            for name in (
+                "title",
+                "type",
+                "status",
+                "start",
+                "end",
+                "participants_planned",
+                "mode",
+                "description",
+                "tlp",
+            )
             if values.get(name)
         }
         body |= {name: chosen for name, chosen in self.chosen.items() if chosen}
@@ -65,6 +81,9 @@ class PlanForm:
             body["beneficiary_countries"] = countries
         if values.get("where"):
             body["venues"] = [venue(values["where"])]
+        parties = [party(line) for line in values.get("partners", "").splitlines() if line.strip()]
+        if parties:
+            body["partners"] = parties
         if values.get("organisation"):
             body["on_behalf_of" if coordinator else "organisation"] = values["organisation"]
         return body
@@ -93,3 +112,11 @@ def venue(text: str) -> dict[str, str]:
     if comma and city.strip() and country.strip():
         return {"city": city.strip(), "country": country.strip(), **found}
     return {"city": text, **found}
+
+
+def party(text: str) -> dict[str, str]:
+    """`World Bank (StAR)` -> a partner and its programme. One lower-case word (`world-bank`) is the registry's name."""
+    name, bracket, programme = text.strip().removesuffix(")").partition("(")
+    name = name.strip()
+    found = {"organisation" if _REGISTERED.fullmatch(name) else "name": name}
+    return found | {"programme": programme.strip()} if bracket and programme.strip() else found

@@ -109,6 +109,8 @@ def post(
     level: Annotated[str | None, typer.Option()] = None,
     language: Annotated[Words, typer.Option()] = None,
     programme: Annotated[str | None, typer.Option()] = None,
+    participants: Annotated[int | None, typer.Option(help="How many people it is planned for.")] = None,
+    partner: Annotated[Words, typer.Option(help='"World Bank (StAR)": who takes part, with its programme.')] = None,
     description: Annotated[str | None, typer.Option()] = None,
     tlp: Annotated[str | None, typer.Option(help="CLEAR, GREEN, AMBER, AMBER+STRICT or RED.")] = None,
     part_of: Annotated[str | None, typer.Option(help="The plan that this is a session of.")] = None,
@@ -120,6 +122,8 @@ def post(
     as_json: AsJson = False,
 ) -> None:
     """Post a plan, from a file or from options (options win)."""
+    from dashboard.forms import party
+
     given = {
         "title": title,
         "type": type,
@@ -133,6 +137,8 @@ def post(
         "level": level,
         "languages": language,
         "programme": programme,
+        "participants_planned": participants,
+        "partners": [party(each) for each in partner or ()],
         "description": description,
         "tlp": tlp,
         "part_of": part_of,

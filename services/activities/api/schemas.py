@@ -1,4 +1,4 @@
-"""Request and response bodies. Sizes are bounded here; codes, countries and dates are read by `domain/content.py`."""
+"""Request and response bodies. Sizes are bounded here; codes, countries and dates are read by `domain/reading.py`."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -12,6 +12,7 @@ Code = Annotated[str, StringConstraints(max_length=80)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 Codes = Annotated[list[Code], Field(max_length=MAX_LIST)]
 Names = Annotated[list[Name], Field(max_length=MAX_LIST)]
+Lines = Annotated[list[Annotated[str, StringConstraints(max_length=2000)]], Field(max_length=MAX_LIST)]
 
 
 def _as_text(value: Any) -> Any:
@@ -44,6 +45,7 @@ class PartyBody(_Body):
     organisation: Annotated[Code | None, Field(description="id or slug in the registry")] = None
     name: Name | None = None
     role: Code = "implementer"
+    programme: Annotated[Code | None, Field(description="the partner's own programme, such as StAR")] = None
 
 
 class FunderBody(_Body):
@@ -71,7 +73,8 @@ class IndicatorBody(_Body):
 
 class ProvenanceBody(_Body):
     document: Name | None = None
-    date: Code | None = None
+    date: Annotated[Code | None, Field(description="the document's own date")] = None
+    seen: Annotated[Code | None, Field(description="when it was read there")] = None
     confidence: Literal["low", "medium", "high"] | None = None
 
 
@@ -97,15 +100,15 @@ class PlanBody(_Body):
     mode: Code | None = None
     languages: Codes | None = None
     participants_planned: Annotated[int | None, Field(ge=0, le=10_000_000)] = None
+    participants_actual: Annotated[int | None, Field(ge=0, le=10_000_000, description="who came")] = None
     institutions: Names | None = None
     programme: Code | None = None
     partners: Annotated[list[PartyBody] | None, Field(max_length=MAX_LIST)] = None
     funders: Annotated[list[FunderBody] | None, Field(max_length=MAX_LIST)] = None
     description: Text | None = None
     source_text: Text | None = None
-    outcomes: Annotated[list[Annotated[str, StringConstraints(max_length=2000)]] | None, Field(max_length=MAX_LIST)] = (
-        None
-    )
+    outcomes: Annotated[Lines | None, Field(description="what people are to be able to do afterwards")] = None
+    results: Annotated[Lines | None, Field(description="what came of it")] = None
     indicators: Annotated[list[IndicatorBody] | None, Field(max_length=MAX_LIST)] = None
     part_of: Code | None = None
     follow_up_of: Code | None = None

@@ -7,7 +7,7 @@ from typing import Any
 from services.activities.domain.plan import Plan
 
 _UNION = ("venues", "beneficiary_countries", "beneficiary_regions", "audiences", "themes", "languages", "institutions",
-          "partners", "funders", "outcomes", "indicators", "mandates")  # fmt: skip
+          "partners", "funders", "outcomes", "results", "indicators", "mandates")  # fmt: skip
 _OWN = frozenset(
     {"id", "version", "owner", "posted_by", "claimed", "activity", "checked", "created_at", "updated_at",
      "named_people", "tlp", "reference", "source_text", "provenance", "illustrative", "dates_text", "dates_inferred",

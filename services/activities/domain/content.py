@@ -1,24 +1,18 @@
-"""What a plan says. `read` turns plain JSON into a Content, and finds everything that is wrong with it at once.
+"""What a plan says, and how it is stored. `domain/reading.py` makes it of what people and machines send.
 
 Fields are those of the two source documents (dates with their precision and the text they came from, several places,
 funders and partners with roles, audience and count, outcomes, provenance ...) in the terms of docs/reference/plans.md.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
-from shared.countries import country_name, is_region, resolve_country, resolve_region, suggest_countries
-from shared.periods import Period, PeriodError, parse_period
+from shared.periods import Period
 from shared.problem import FieldError
-from shared.vocabulary import VOCABULARIES
 
 MAX_TITLE, MAX_TEXT, MAX_NAME, MAX_LIST = 500, 20_000, 300, 100
-_LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
-_CURRENCY = re.compile(r"^[A-Z]{3}$")
 
 
 class Invalid(Exception):
@@ -41,11 +35,15 @@ class Venue:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A partner named on the plan: an organisation of the registry, or only a name."""
+    """A partner named on the plan: an organisation of the registry, or only a name.
+
+    programme is the partner's own under which it takes part ("as part of the StAR"), not the plan's.
+    """
 
     organisation: str | None
     name: str | None
     role: str
+    programme: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +76,11 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where the plan was read, and how sure one is of it: document, its date, low | medium | high."""
+    """Where the plan was read, and how sure one is of it: document, its date, the day it was seen, low | medium | high."""
 
     document: str | None = None
     date: str | None = None
+    seen: str | None = None
     confidence: str | None = None
 
 
@@ -105,6 +104,7 @@ class Content:
     mode: str | None = None
     languages: tuple[str, ...] = ()
     participants_planned: int | None = None
+    participants_actual: int | None = None
     institutions: tuple[str, ...] = ()
     programme: str | None = None
     partners: tuple[Party, ...] = ()
@@ -112,6 +112,7 @@ class Content:
     description: str | None = None
     source_text: str | None = None
     outcomes: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
     indicators: tuple[Indicator, ...] = ()
     part_of: str | None = None
     follow_up_of: str | None = None
@@ -122,185 +123,6 @@ class Content:
     illustrative: bool = False
     provenance: Provenance | None = None
     mandates: tuple[str, ...] = ()
-
-
-@dataclass
-class _Reader:
-    """Collects errors; every `take` returns something usable, so that reading goes on to the next field."""
-
-    raw: Mapping[str, Any]
-    errors: list[FieldError] = field(default_factory=list[FieldError])
-
-    def refuse(self, pointer: str, code: str, detail: str) -> None:
-        self.errors.append(FieldError(pointer, code, detail))
-
-    def code(self, pointer: str, value: str | None, vocabulary: str) -> str | None:
-        known = VOCABULARIES[vocabulary].codes
-        if value is not None and value not in known:
-            shown = ", ".join(known) if len(known) <= 14 else "the codes of /api/v1/vocabularies"
-            self.refuse(pointer, "unknown_code", f"{value[:60]!r} is not a {vocabulary.replace('_', ' ')}; use {shown}")
-            return None
-        return value
-
-    def codes(self, name: str, vocabulary: str) -> tuple[str, ...]:
-        values = cast(Sequence[str], self.raw.get(name) or ())
-        found = [self.code(f"#/{name}/{index}", value, vocabulary) for index, value in enumerate(values)]
-        return tuple(dict.fromkeys(code for code in found if code))
-
-    def country(self, pointer: str, value: str | None) -> str | None:
-        if value is None or not value.strip():
-            return None
-        found = resolve_country(value)
-        if found is None:
-            near = suggest_countries(value)
-            named = " or ".join(f"{country_name(code)} ({code})" for code in near)
-            hint = f"; did you mean {named}?" if near else "; use its name or ISO 3166 code"
-            self.refuse(pointer, "unknown_country", f"{value[:60]!r} is not a country we know{hint}")
-        return found
-
-    def regions(self) -> tuple[str, ...]:
-        found: list[str] = []
-        for index, value in enumerate(cast(Sequence[str], self.raw.get("beneficiary_regions") or ())):
-            region = value if is_region(value) else resolve_region(value)
-            if region is None:
-                detail = f"{value[:60]!r} is not a region; use a UN M49 code such as 035"
-                self.refuse(f"#/beneficiary_regions/{index}", "unknown_region", detail)
-            else:
-                found.append(region)
-        return tuple(dict.fromkeys(found))
-
-    def period(self) -> Period | None:
-        try:
-            return parse_period(self.raw.get("start"), self.raw.get("end"), self.raw.get("precision"))
-        except PeriodError as error:
-            self.refuse(f"#/{error.field}", error.code, error.detail)
-            return None
-
-    def amount(self, pointer: str, value: Any) -> str | None:
-        if value is None:
-            return None
-        try:
-            amount = Decimal(str(value))
-        except InvalidOperation:
-            amount = Decimal(-1)
-        # "1e-999999999" is a number, too; written out, it would have a billion digits
-        if not amount.is_finite() or amount < 0 or amount.adjusted() > 14 or int(amount.as_tuple().exponent) < -6:
-            self.refuse(
-                pointer, "amount", "an amount is a number from 0 up, at most six decimals, written like 12500.00"
-            )
-            return None
-        return format(amount, "f")
-
-
-def read(raw: Mapping[str, Any]) -> Content:
-    """Content from a plan's JSON, whose types are checked already (api/schemas.py). Raises Invalid with every error."""
-    reader = _Reader(raw)
-    title = " ".join(str(raw["title"]).split())
-    if not title:
-        reader.refuse("#/title", "blank", "a plan needs a title")
-    content = Content(
-        title=title,
-        type=reader.code("#/type", raw["type"], "type") or "",
-        status=reader.code("#/status", raw.get("status") or "tentative", "status") or "",
-        tlp=reader.code("#/tlp", raw.get("tlp") or "AMBER", "tlp") or "",
-        period=reader.period(),
-        dates_text=raw.get("dates_text"),
-        dates_inferred=tuple(raw.get("dates_inferred") or ()),
-        venues=_venues(reader),
-        beneficiary_countries=_countries(reader),
-        beneficiary_regions=reader.regions(),
-        audiences=reader.codes("audiences", "audience"),
-        themes=reader.codes("themes", "theme"),
-        level=reader.code("#/level", raw.get("level"), "level"),
-        mode=reader.code("#/mode", raw.get("mode"), "mode"),
-        languages=_languages(reader),
-        participants_planned=raw.get("participants_planned"),
-        institutions=tuple(raw.get("institutions") or ()),
-        programme=raw.get("programme"),
-        partners=_parties(reader),
-        funders=_funders(reader),
-        description=raw.get("description"),
-        source_text=raw.get("source_text"),
-        outcomes=tuple(raw.get("outcomes") or ()),
-        indicators=tuple(Indicator(**each) for each in raw.get("indicators") or ()),
-        part_of=raw.get("part_of"),
-        follow_up_of=raw.get("follow_up_of"),
-        series=Series(**raw["series"]) if raw.get("series") else None,
-        reference=raw.get("reference"),
-        url=_url(reader),
-        named_people=tuple(dict.fromkeys(raw.get("named_people") or ())),
-        illustrative=bool(raw.get("illustrative")),
-        provenance=Provenance(**raw["provenance"]) if raw.get("provenance") else None,
-        mandates=tuple(raw.get("mandates") or ()),
-    )
-    if reader.errors:
-        raise Invalid(reader.errors)
-    return content
-
-
-def _venues(reader: _Reader) -> tuple[Venue, ...]:
-    found: list[Venue] = []
-    for index, each in enumerate(cast(Sequence[Mapping[str, Any]], reader.raw.get("venues") or ())):
-        country = reader.country(f"#/venues/{index}/country", each.get("country"))
-        venue = Venue(each.get("city") or None, country, each.get("name") or None, each.get("text") or None)
-        if venue != Venue():
-            found.append(venue)
-    return tuple(found)
-
-
-def _countries(reader: _Reader) -> tuple[str, ...]:
-    values = cast(Sequence[str], reader.raw.get("beneficiary_countries") or ())
-    found = [reader.country(f"#/beneficiary_countries/{index}", value) for index, value in enumerate(values)]
-    return tuple(dict.fromkeys(country for country in found if country))
-
-
-def _languages(reader: _Reader) -> tuple[str, ...]:
-    values = cast(Sequence[str], reader.raw.get("languages") or ())
-    for index, value in enumerate(values):
-        if not _LANGUAGE.match(value):
-            reader.refuse(f"#/languages/{index}", "language", f"{value[:40]!r} is not a BCP 47 tag such as en or pt-BR")
-    return tuple(dict.fromkeys(values))
-
-
-def _parties(reader: _Reader) -> tuple[Party, ...]:
-    found: list[Party] = []
-    for index, each in enumerate(cast(Sequence[Mapping[str, Any]], reader.raw.get("partners") or ())):
-        pointer = f"#/partners/{index}"
-        role = reader.code(f"{pointer}/role", each.get("role") or "implementer", "partner_role") or ""
-        if not each.get("organisation") and not each.get("name"):
-            reader.refuse(pointer, "missing", "name a partner by organisation or by name")
-        found.append(Party(each.get("organisation"), each.get("name"), role))
-    return tuple(found)
-
-
-def _funders(reader: _Reader) -> tuple[Funder, ...]:
-    found: list[Funder] = []
-    for index, each in enumerate(cast(Sequence[Mapping[str, Any]], reader.raw.get("funders") or ())):
-        pointer = f"#/funders/{index}"
-        if not each.get("organisation") and not each.get("name") and not each.get("country"):
-            reader.refuse(pointer, "missing", "name a funder by organisation, name or country")
-        currency = each.get("currency")
-        if currency is not None and not _CURRENCY.match(currency):
-            reader.refuse(f"{pointer}/currency", "currency", f"{currency[:20]!r} is not an ISO 4217 code such as USD")
-        found.append(
-            Funder(
-                organisation=each.get("organisation"),
-                name=each.get("name"),
-                country=reader.country(f"{pointer}/country", each.get("country")),
-                amount=reader.amount(f"{pointer}/amount", each.get("amount")),
-                currency=currency,
-                status=reader.code(f"{pointer}/status", each.get("status"), "funding_status"),
-                earmarked=each.get("earmarked"),
-            )
-        )
-    return tuple(found)
-
-
-def _url(reader: _Reader) -> str | None:
-    url = reader.raw.get("url")
-    if url and not re.match(r"^https?://[^\s<>\"']+$", url):
-        reader.refuse("#/url", "url", "a web address starts with https:// or http://")
-    return url or None
 
 
 def to_json(content: Content) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from services.activities.commands import AmendPlan, ChangeStatus, ClaimPlan, PostPlan
-from services.activities.domain import content as contents
 from services.activities.domain import plan as plans
-from services.activities.domain.content import Content, Funder, Invalid, Party
+from services.activities.domain.content import Content, Funder, Invalid, Party, to_json
 from services.activities.domain.plan import Plan
+from services.activities.domain.reading import read
 from services.activities.uow import ActivitiesUnit
 from shared.auth import require
 from shared.etags import stale
@@ -48,7 +48,7 @@ async def amend_plan(
 ) -> tuple[dict[str, Any], bool]:
     """The next version of a plan, and whether anything changed. `validate` checks the types of the patched document."""
     plan = await _own_plan(command.plan, command.expected_version, uow, principal)
-    document = validate(merge_patch(contents.to_json(plan.content), command.patch))
+    document = validate(merge_patch(to_json(plan.content), command.patch))
     content = await read_content(document, uow, principal, before=plan)
     return await _next(plan, content, uow)
 
@@ -79,7 +79,7 @@ async def read_content(
     errors: list[FieldError] = []
     content: Content | None = None
     try:
-        content = contents.read(body)
+        content = read(body)
     except Invalid as invalid:
         errors += invalid.errors
     if content is None:

@@ -33,9 +33,10 @@ FULL: dict[str, Any] = {
     "mode": "hybrid",
     "languages": ["en", "pt-BR"],
     "participants_planned": 25,
+    "participants_actual": 23,
     "institutions": ["Department of Special Investigation", "AMLO"],
     "programme": "GPML",
-    "partners": [{"organisation": "world-bank", "role": "implementer"}, {"name": "StAR", "role": "implementer"}],
+    "partners": [{"organisation": "world-bank", "role": "implementer", "programme": "StAR"}, {"name": "AMLO", "role": "host"}],
     "funders": [
         {"organisation": "itu", "country": "NPL", "amount": "12500.50", "currency": "USD", "status": "pledged", "earmarked": True},
         {"country": "United Kingdom", "amount": 3000},
@@ -44,13 +45,14 @@ FULL: dict[str, Any] = {
     "description": "With the regional programme.",
     "source_text": "25 - 27 April, joint training ...",
     "outcomes": ["capability to follow transactions"],
+    "results": ["23 officers followed one"],
     "indicators": [{"name": "trained", "period": "2031", "baseline": "0", "target": "250", "actual": "0"}],
     "series": {"name": "Crypto weeks", "edition": "3"},
     "reference": "XAP/4711",
     "url": "https://www.unodc.org/training?id=1",
     "tlp": "AMBER+STRICT",
     "illustrative": True,
-    "provenance": {"document": "GFCE Magazine 4", "date": "2017-11-21", "confidence": "high"},
+    "provenance": {"document": "GFCE Magazine 4", "date": "2017-11-21", "seen": "2017-12-01", "confidence": "high"},
     "mandates": ["CCPCJ 22/8"],
 }  # fmt: skip
 _NOBODY = {"organisation": None, "name": None, "country": None, "amount": None, "currency": None, "status": None, "earmarked": None}  # fmt: skip
@@ -65,8 +67,8 @@ EXPECTED: dict[str, Any] = FULL | {
     ],
     "beneficiary_countries": ["THA", "VNM"],
     "partners": [
-        {"organisation": WORLD_BANK, "name": None, "role": "implementer"},
-        {"organisation": None, "name": "StAR", "role": "implementer"},
+        {"organisation": WORLD_BANK, "name": None, "role": "implementer", "programme": "StAR"},
+        {"organisation": None, "name": "AMLO", "role": "host", "programme": None},
     ],
     "funders": [
         {**FULL["funders"][0], "organisation": organisation_id("itu"), "name": None},

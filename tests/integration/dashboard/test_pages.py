@@ -109,6 +109,25 @@ async def test_errors_stand_at_their_fields_and_nothing_is_lost(house: House) ->
         assert set(attributes["aria-describedby"].split()) <= ids
 
 
+async def test_who_takes_part_and_how_many_are_posted_and_shown(house: House) -> None:
+    browser = await signed_in(house, "una")
+    await browser.get("/plans/new")
+    page = await browser.submit(
+        "/plans/new", **PLAN, participants_planned="25", partners="World Bank (StAR)\ninterpol\nAMLO"
+    )
+    assert "25 planned" in page.text
+    for words in ("World Bank (StAR)", "INTERPOL", "AMLO"):
+        assert words in page.text
+    await browser.get("/plans/new")
+    page = await browser.submit("/plans/new", **PLAN, participants_planned="some", partners="nobody-known")
+    assert browser.answer.status_code == 422
+    broken = {attributes["name"] for tag, attributes in page.elements if "aria-invalid" in attributes}
+    assert "participants_planned" in broken
+    page = await browser.submit("/plans/new", participants_planned="25", partners="nobody-known")
+    broken = {attributes["name"] for tag, attributes in page.elements if "aria-invalid" in attributes}
+    assert broken == {"partners"}
+
+
 async def test_the_form_asks_for_little_and_says_who_will_see_it(house: House) -> None:
     browser = await signed_in(house, "una")
     page = await browser.get("/plans/new")

@@ -183,7 +183,8 @@ def test_listening_is_said_once_the_stream_is_open(
 
 def test_options_make_the_plan(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     words = "plans post --title T --type training --start 2027-03 --country THA --city Bangkok --audience judges"
-    assert run(monkeypatch, *words.split(), "--theme", "malware", "--theme", "darknet", "--json") == 0
+    assert run(monkeypatch, *words.split(), "--theme", "malware", "--theme", "darknet", "--participants", "25",
+               "--partner", "World Bank (StAR)", "--partner", "unodc", "--json") == 0  # fmt: skip
     assert Handler.seen[-1]["body"] == {
         "title": "T",
         "type": "training",
@@ -191,6 +192,8 @@ def test_options_make_the_plan(server: str, monkeypatch: pytest.MonkeyPatch) -> 
         "beneficiary_countries": ["THA"],
         "audiences": ["judges"],
         "themes": ["malware", "darknet"],
+        "participants_planned": 25,
+        "partners": [{"name": "World Bank", "programme": "StAR"}, {"organisation": "unodc"}],
         "venues": [{"city": "Bangkok", "country": "THA"}],
     }
 
