@@ -230,9 +230,7 @@ class Dispatcher:
         return AsyncRetrying(
             stop=stop_after_attempt(self._policy.attempts),
             wait=wait_random_exponential(self._policy.first_wait, self._policy.longest_wait),
-            retry=retry_if_exception(
-                lambda error: not isinstance(error, (MalformedEvent, LeaseLost)) and not is_transient(error)
-            ),
+            retry=retry_if_exception(_is_worth_another_try),
             sleep=self._clock.sleep,
             reraise=True,
         )
@@ -267,6 +265,13 @@ class Dispatcher:
         except (NotOwned, BusUnavailable) as error:
             # They will be read again, here or elsewhere; the inbox knows them.
             log.info("consumer.commit_missed", consumer=self.subscription.consumer, error=type(error).__name__)
+
+
+def _is_worth_another_try(error: BaseException) -> bool:
+    # A cancellation is no failure of the handler: tried again, it would be swallowed, and shutdown with it.
+    return (
+        isinstance(error, Exception) and not isinstance(error, (MalformedEvent, LeaseLost)) and not is_transient(error)
+    )
 
 
 async def park(

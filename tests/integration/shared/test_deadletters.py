@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +16,7 @@ from shared.deadletters import Source, deadletter_router, letter_id, place_of
 from shared.registry import project
 from shared.service import Runtime
 from shared.web import make_app
-from tests.integration.shared.toy import CONSUMER, NOW, TOPIC, Toy, event, kernel, known, make_toy, until
+from tests.integration.shared.toy import NOW, Toy, event, kernel, known, until
 
 PATH = "/api/v1/toys/deadletters"
 ADMIN, READER = "cvn_admin", "cvn_reader"
@@ -39,16 +38,11 @@ class Service:
         return answer.json()["data"]
 
     def progress(self, name: str) -> int:
-        return getattr(self.runtime.dispatchers[CONSUMER].progress, name)
+        return getattr(self.runtime.dispatchers[self.toy.consumer].progress, name)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-async def service(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Service]:
-    sqlite = request.param == "sqlite"
-    toy = await make_toy(
-        f"sqlite+aiosqlite:///{tmp_path}/toy.db" if sqlite else request.getfixturevalue("postgres_url")
-    )
-
+@pytest.fixture
+async def service(toy: Toy) -> AsyncIterator[Service]:
     async def prepare() -> None:
         async with toy.db.write() as session:
             for person, key, role in (("per_a", ADMIN, "administrator"), ("per_r", READER, "reader")):
@@ -59,7 +53,7 @@ async def service(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
                     about = Event("e", "/p", event_type(name), data["id"], 1, NOW, data)  # type: ignore[arg-type]
                     await project(session, known, about)
 
-    runtime = Runtime("toys", toy.db, kernel, toy.bus, toy.clock, (TOPIC,), prepare)
+    runtime = Runtime("toys", toy.db, kernel, toy.bus, toy.clock, (toy.topic,), prepare)
     runtime.subscribe(toy.subscription)
     app = make_app("toys", "", runtime.lifespan, max_body_bytes=1000)
     app.state.authenticator = Authenticator(toy.db, known, toy.clock)
@@ -78,7 +72,7 @@ async def test_a_parked_message_is_shown_without_its_content_and_applied_after_t
     await toy.publish(event("a", 1), event("poison", 1), event("b", 1))
     await until(lambda: service.progress("applied") == 2 and service.progress("parked") == 1)
     (letter,) = await service.letters()
-    assert (letter["consumer"], letter["subject"], letter["sequence"]) == (CONSUMER, "poison", 1)
+    assert (letter["consumer"], letter["subject"], letter["sequence"]) == (toy.consumer, "poison", 1)
     assert (letter["type"], letter["attempts"], letter["settled"]) == ("org.convene.toy.made.v1", 5, False)
     assert letter["error"].startswith("ValueError at ")
     assert "canary" not in repr(letter)
@@ -137,7 +131,7 @@ async def test_the_list_is_paged_and_filtered(service: Service) -> None:
 
 
 async def test_what_is_no_event_is_shown_and_fails_by_name(service: Service) -> None:
-    await service.toy.bus.publish([Outgoing(TOPIC, "k", b"\xff", (("ce_id", b"x"),))])
+    await service.toy.bus.publish([Outgoing(service.toy.topic, "k", b"\xff", (("ce_id", b"x"),))])
     await until(lambda: service.progress("parked") == 1)
     (letter,) = await service.letters("?status=all")
     assert (letter["event"], letter["subject"], letter["settled"]) == (None, None, False)
@@ -156,18 +150,18 @@ async def test_a_database_that_is_away_is_not_a_failure_of_the_letter(service: S
 
 
 async def test_only_administrators_look(service: Service) -> None:
-    letter = letter_id(dead_letter_topic(TOPIC, CONSUMER), 0, 0)
+    letter = letter_id(service.toy.dead_letters, 0, 0)
     for method, path in (("GET", ""), ("GET", f"/{letter}"), ("POST", f"/{letter}:retry")):
         assert (await service.call(method, path, key=None)).status_code == 401
         assert (await service.call(method, path, key=READER)).status_code == 403
 
 
 async def test_an_unknown_letter_is_a_404(service: Service) -> None:
-    dlq = dead_letter_topic(TOPIC, CONSUMER)
+    dlq = service.toy.dead_letters
     for letter in (
         letter_id(dlq, 0, 0),
         letter_id(dlq, 3, 0),
-        letter_id(TOPIC, 0, 0),
+        letter_id(service.toy.topic, 0, 0),
         letter_id("x", 0, 0),
         "x",
         "\u00e9",
@@ -186,8 +180,8 @@ async def test_a_reader_that_is_no_subscription_has_its_letters_here_too(service
     async def done(_: Any, found: Event) -> bool:
         return found.sequence in tried
 
-    source = Source("toy.feed", (TOPIC,), apply, lambda _: True, done)
-    dlq = dead_letter_topic(TOPIC, "toy.feed")
+    source = Source("toy.feed", (service.toy.topic,), apply, lambda _: True, done)
+    dlq = dead_letter_topic(service.toy.topic, "toy.feed")
     await service.toy.bus.create_topics([Topic(dlq, 1)])
     await service.toy.bus.publish([to_outgoing(dlq, event("a", number)) for number in range(3)])
     app = service.http._transport.app  # type: ignore[attr-defined]

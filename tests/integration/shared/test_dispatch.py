@@ -1,27 +1,19 @@
 """The dispatch loop: at least once delivered, effectively once applied, and what happens when a handler cannot."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from shared.bus.dispatch import TooManyParked
-from shared.bus.port import Outgoing
-from tests.integration.shared.toy import CONSUMER, TOPIC, Toy, event, kernel, make_toy, running, until
+from shared.bus.port import Bus, Outgoing
+from tests.faults.bus import Crash, FaultyBus
+from tests.integration.shared.toy import PATIENCE, Toy, event, kernel, running, until
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-async def toy(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Toy]:
-    sqlite = request.param == "sqlite"
-    made = await make_toy(
-        f"sqlite+aiosqlite:///{tmp_path}/toy.db" if sqlite else request.getfixturevalue("postgres_url")
-    )
-    await made.create_topics()
-    yield made
-    await made.bus.stop()
-    await made.db.dispose()
+@pytest.fixture(autouse=True)
+async def topics(toy: Toy) -> None:
+    await toy.create_topics()
 
 
 async def test_each_event_has_its_effect_once(toy: Toy) -> None:
@@ -65,8 +57,8 @@ async def test_a_poison_message_is_parked_while_the_others_flow(toy: Toy) -> Non
     headers = {name: raw.decode() for name, raw in letter.headers}
     assert letter.key == "poison"
     assert headers["ce_id"] == "evt_toy.made_poison_1"
-    assert headers["convene_origin"] == f"{TOPIC}:0:1"
-    assert (headers["convene_consumer"], headers["convene_attempts"]) == (CONSUMER, "5")
+    assert headers["convene_origin"] == f"{toy.topic}:0:1"
+    assert (headers["convene_consumer"], headers["convene_attempts"]) == (toy.consumer, "5")
     assert headers["convene_error"].startswith("ValueError at handle")
     assert "secret content" not in repr(letter.headers)
     assert headers["convene_first_failure"] <= headers["convene_last_failure"]
@@ -97,7 +89,7 @@ async def test_a_handler_that_stumbles_is_tried_again_and_leaves_no_half_effect(
 
 
 async def test_what_is_no_event_is_parked_at_the_first_look(toy: Toy) -> None:
-    await toy.bus.publish([Outgoing(TOPIC, "k", b"\xff not json", (("ce_id", b"x"),))])
+    await toy.bus.publish([Outgoing(toy.topic, "k", b"\xff not json", (("ce_id", b"x"),))])
     await toy.publish(event("a", 1))
     dispatcher = toy.dispatcher()
     async with running(dispatcher):
@@ -135,16 +127,38 @@ async def test_a_consumer_starts_where_the_last_one_committed(toy: Toy) -> None:
 async def test_an_effect_without_its_offset_is_not_repeated(toy: Toy) -> None:
     """Killed between the commit of the effect and that of the offset: the record comes again, the inbox knows it."""
     await toy.publish(event("a", 1), event("b", 1))
-    reader = toy.bus.consumer(None, [TOPIC])
-    await reader.start()
-    (batch,) = await reader.fetch(timeout=1)
-    await reader.stop()
-    assert await toy.dispatcher().apply(batch.records[0])
+    faulty = FaultyBus(toy.bus)
+    faulty.crash_before_commit()
+    await died(toy, faulty)
+    assert await toy.effects() == {"a": (1, 1), "b": (1, 1)}
+    await toy.publish(event("a", 2))
     dispatcher = toy.dispatcher()
     async with running(dispatcher):
         await until(lambda: dispatcher.progress.applied == 1)
-    assert dispatcher.progress.repeated == 1
-    assert await toy.effects() == {"a": (1, 1), "b": (1, 1)}
+    assert dispatcher.progress.repeated == 2
+    assert await toy.effects() == {"a": (2, 2), "b": (1, 1)}
+
+
+async def test_a_crash_in_the_handler_loses_nothing_and_leaves_no_half_effect(toy: Toy) -> None:
+    """Killed before the commit of the effect: the record comes again and has its effect then, once."""
+    await toy.publish(event("a", 1), event("b", 1), event("c", 1))
+    toy.failing["b"] = Crash
+    await died(toy, toy.bus)
+    assert toy.calls.count(("b", 1)) == 1  # who dies does not try again
+    assert await toy.effects() == {"a": (1, 1)}
+    toy.failing.clear()
+    dispatcher = toy.dispatcher()
+    async with running(dispatcher):
+        await until(lambda: dispatcher.progress.applied == 2)
+    assert await toy.effects() == dict.fromkeys("abc", (1, 1))
+    assert await toy.parked() == []
+
+
+async def died(toy: Toy, bus: Bus) -> None:
+    """A dispatcher that runs into its planned crash."""
+    async with running(toy.dispatcher(bus)) as task:
+        await asyncio.wait([task], timeout=PATIENCE)
+        assert isinstance(task.exception(), Crash)
 
 
 async def test_a_consumer_that_would_park_everything_stops_instead(toy: Toy) -> None:
@@ -154,7 +168,7 @@ async def test_a_consumer_that_would_park_everything_stops_instead(toy: Toy) -> 
     await toy.publish(event("fine", 1), *(event(subject, 1) for subject in subjects))
     dispatcher = toy.dispatcher(run=4)
     async with running(dispatcher) as task:
-        await asyncio.wait([task], timeout=20)
+        await asyncio.wait([task], timeout=PATIENCE)
         with pytest.raises(TooManyParked, match="4 messages in a row"):
             task.result()
     assert dispatcher.progress.stopped == "4 messages in a row failed"
@@ -176,7 +190,7 @@ async def test_a_consumer_that_parks_more_than_it_applies_stops_too(toy: Toy) ->
     await toy.publish(*events)
     dispatcher = toy.dispatcher(run=10, window=12, ratio=0.5)
     async with running(dispatcher) as task:
-        await asyncio.wait([task], timeout=20)
+        await asyncio.wait([task], timeout=PATIENCE)
         with pytest.raises(TooManyParked, match="of the last 12 messages"):
             task.result()
     assert len(await toy.parked()) < 12

@@ -1,6 +1,7 @@
 """A toy service on the shared kernel: one subscription that counts what happened to each subject."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,15 +12,17 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.bus.dispatch import Dispatcher, RetryPolicy, Subscription, TooManyParked, dead_letter_topic
-from shared.bus.memory import MemoryBus
-from shared.bus.port import Delivered, Topic
+from shared.bus.factory import make_bus
+from shared.bus.port import Bus, Delivered, Topic
 from shared.clock import FixedClock
 from shared.cloudevent import Event, event_type, to_outgoing
 from shared.db import Database, insert
 from shared.kernel import NAMING, Kernel, RegistryTables
+from tests.faults.bus import Crash
 
-TOPIC, CONSUMER = "toys.v1", "toy.counting"
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+PATIENCE = 60.0
+"""Seconds until what must happen counts as not happening; never a promise of speed."""
 
 metadata = MetaData(naming_convention=NAMING)
 kernel = Kernel(metadata)
@@ -47,12 +50,17 @@ def event(subject: str, sequence: int, name: str = "toy.made", id_: str | None =
 
 @dataclass
 class Toy:
-    """`failing`: what the handler raises, by subject, after it has written; it is called `calls` times."""
+    """`failing`: what the handler raises, by subject, after it has written; `calls` is when it was called.
+
+    Topic and consumer (hence group) are the toy's own: the broker is shared.
+    """
 
     db: Database
-    bus: MemoryBus
+    bus: Bus
     clock: FixedClock
-    failing: dict[str, Callable[[], Exception | None]] = field(default_factory=dict[str, Any])
+    topic: str
+    consumer: str
+    failing: dict[str, Callable[[], BaseException | None]] = field(default_factory=dict[str, Any])
     calls: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
 
     async def handle(self, found: Event, session: AsyncSession) -> None:
@@ -68,18 +76,22 @@ class Toy:
             raise error
 
     @property
-    def subscription(self) -> Subscription:
-        return Subscription(CONSUMER, (TOPIC,), {"toy.made": self.handle, "toy.mended": self.handle})
+    def dead_letters(self) -> str:
+        return dead_letter_topic(self.topic, self.consumer)
 
-    def dispatcher(self, **policy: Any) -> Dispatcher:
-        return Dispatcher(self.subscription, self.bus, self.db, kernel, self.clock, policy=RetryPolicy(**policy))
+    @property
+    def subscription(self) -> Subscription:
+        return Subscription(self.consumer, (self.topic,), {"toy.made": self.handle, "toy.mended": self.handle})
+
+    def dispatcher(self, bus: Bus | None = None, **policy: Any) -> Dispatcher:
+        return Dispatcher(self.subscription, bus or self.bus, self.db, kernel, self.clock, policy=RetryPolicy(**policy))
 
     async def create_topics(self) -> None:
         await self.bus.start()
-        await self.bus.create_topics([Topic(TOPIC, 1), Topic(dead_letter_topic(TOPIC, CONSUMER), 1)])
+        await self.bus.create_topics([Topic(self.topic, 1), Topic(self.dead_letters, 1)])
 
     async def publish(self, *events: Event) -> None:
-        await self.bus.publish([to_outgoing(TOPIC, each) for each in events])
+        await self.bus.publish([to_outgoing(self.topic, each) for each in events])
 
     async def effects(self) -> dict[str, tuple[int, int]]:
         """Subject -> (sequence, how many times something was applied to it)."""
@@ -87,11 +99,17 @@ class Toy:
             return {row.subject: (row.sequence, row.times) for row in await session.execute(select(seen))}
 
     async def parked(self) -> list[Delivered]:
-        reader = self.bus.consumer(None, [dead_letter_topic(TOPIC, CONSUMER)])
+        """All that lies in the dead-letter topic, as anybody may read it there."""
+        reader = self.bus.consumer(None, [self.dead_letters])
         await reader.start()
-        batches = await reader.fetch(timeout=0.01)
-        await reader.stop()
-        return [delivered for batch in batches for delivered in batch.records]
+        try:
+            found: list[Delivered] = []
+            async with asyncio.timeout(PATIENCE):
+                while len(found) < sum((await reader.ends()).values()):
+                    found += [each for batch in await reader.fetch(timeout=0.5) for each in batch.records]
+            return found
+        finally:
+            await reader.stop()
 
 
 @asynccontextmanager
@@ -104,11 +122,11 @@ async def running(dispatcher: Dispatcher) -> AsyncIterator[asyncio.Task[None]]:
     finally:
         stop.set()
         await asyncio.wait([task])
-        if not task.cancelled() and not isinstance(task.exception(), TooManyParked):
+        if not task.cancelled() and not isinstance(task.exception(), (TooManyParked, Crash)):
             task.result()
 
 
-async def until(condition: Callable[[], Any], seconds: float = 20) -> None:
+async def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
     """Wait for it; the limit is only there so that a failure is a failure."""
     async with asyncio.timeout(seconds):
         while True:
@@ -120,9 +138,11 @@ async def until(condition: Callable[[], Any], seconds: float = 20) -> None:
             await asyncio.sleep(0.01)
 
 
-async def make_toy(url: str) -> Toy:
-    clock = FixedClock(NOW)
-    db = Database(url)
+async def make_toy(database_url: str, bus_url: str) -> Toy:
+    """A toy on an empty database and any bus, which is not started yet."""
+    clock, own = FixedClock(NOW), secrets.token_hex(4)
+    db = Database(database_url)
     async with db.engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
-    return Toy(db, MemoryBus(clock=clock), clock)
+    bus = make_bus(bus_url, client_id="toy", clock=clock)
+    return Toy(db, bus, clock, f"toys-{own}.v1", f"toy.counting-{own}")
