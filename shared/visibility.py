@@ -117,6 +117,11 @@ def in_bulk(principal: Principal, facts: Facts) -> bool:
     return facts.label != RED and sight(principal, facts) is Outcome.FULL
 
 
+def coordinates(principal: Principal, facts: Facts) -> bool:
+    """Whether it lies with this principal, as a coordinator, to look after the plan; its label may hide it all the same."""
+    return _coordinates(principal, facts)
+
+
 def contact(facts: Facts) -> Contact:
     """Whom somebody with a blind alert is told to call: never more than the label's owner accepted."""
     return Contact.FOCAL_POINT if facts.label == AMBER else Contact.COORDINATOR

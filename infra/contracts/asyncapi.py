@@ -184,8 +184,8 @@ def _streamed(event: str) -> dict[str, Any]:
     producer = producer_of(event)
     attributes = _attributes(event, producer) | {"datacontenttype": {**_TEXT, "const": CONTENT_TYPE}}
     data: dict[str, Any] = {"$ref": f"../../{producer}/contracts/schemas/{file_name(event)}"}
-    # readers without full sight get less: no person's id, or no hidden side, or only that something overlaps
-    data = {"anyOf": [data, _PUBLIC] if event.startswith("plan.") else [data, _PARTLY, _BLIND]}
+    # readers without full sight get less: no facts and no person's id, or no hidden side, or only that something overlaps
+    data = {"anyOf": [data, _PLAN] if event.startswith("plan.") else [data, _PARTLY, _BLIND]}
     schema: dict[str, Any] = {
         "$schema": DIALECT,
         "type": "object",
@@ -212,14 +212,13 @@ _SIDES: Mapping[str, Any] = {
         "properties": {"plan": _TEXT, "version": {"type": "integer"}, "partner": {"type": ["string", "null"]}},
     },
 }
-_PUBLIC: Mapping[str, Any] = {
-    "description": "nobody is signed in: the ids of people are left out",
+_PLAN: Mapping[str, Any] = {
+    "description": "the plan; ids of people are there for its owner, coordinators in scope and administrators alone",
     "type": "object",
-    "required": ["id", "version", "facts", "plan"],
+    "required": ["id", "version", "plan"],
     "properties": {
         "id": _TEXT,
         "version": {"type": "integer"},
-        "facts": {"type": "object"},
         "plan": {"type": "object", "required": ["id", "version", "owner", "title", "type", "status", "tlp"]},
     },
 }

@@ -30,6 +30,7 @@ from services.activities.api.schemas import (
 from services.activities.commands import Decide, Reverse
 from services.activities.domain.content import Invalid
 from services.activities.handlers import decisions as handlers
+from services.activities.orm import DecisionRow
 from services.activities.queries import activities as activity_queries
 from services.activities.queries import alerts as queries
 from services.activities.uow import ActivitiesUnit
@@ -39,6 +40,7 @@ from shared.idempotency import Answer
 from shared.leases import MATCHING
 from shared.paging import DEFAULT_LIMIT, link_next
 from shared.problem import FieldError
+from shared.visibility import Principal
 from shared.vocabulary import as_json
 from shared.web import StrictRoute
 
@@ -125,11 +127,18 @@ async def decide(
 
     async def work(uow: ActivitiesUnit) -> Answer:
         made = await handlers.decide(command, uow, principal)
-        return answer_with_tag(201, made, f"/api/v1/decisions/{made['id']}")
+        return await _made(made["id"], uow, principal)
 
     return await Services(request).run(
         request, principal, work, body=body.model_dump(mode="json"), key=key, key_required=True, lane=MATCHING
     )
+
+
+async def _made(decision_id: str, uow: ActivitiesUnit, principal: Principal) -> Answer:
+    """The decision as a later GET shows it to the same reader."""
+    shown = await queries.shown_decision(await uow.session.get_one(DecisionRow, decision_id), uow, principal)
+    assert shown  # nobody decides on what they may not read
+    return answer_with_tag(201, shown, f"/api/v1/decisions/{decision_id}")
 
 
 def _instant(until: datetime | None) -> datetime | None:
@@ -173,8 +182,8 @@ async def reverse(
     """Take a decision back, newest first where several speak of the same plans."""
 
     async def work(uow: ActivitiesUnit) -> Answer:
-        command = Reverse(decision_id, body.reason if body else None)
-        return answer_with_tag(201, await handlers.reverse(command, uow, principal), f"/api/v1/decisions/{decision_id}")
+        await handlers.reverse(Reverse(decision_id, body.reason if body else None), uow, principal)
+        return await _made(decision_id, uow, principal)
 
     return await Services(request).run(
         request, principal, work, body=body.model_dump() if body else None, key=key, key_required=True, lane=MATCHING

@@ -40,6 +40,7 @@ from shared.web import StrictRoute
 router = APIRouter(prefix="/api/v1", tags=["plans"], route_class=StrictRoute)
 
 _STATUS_OF = {"confirm": "confirmed", "complete": "completed", "postpone": "postponed", "cancel": "cancelled"}
+_WHEN, _WORDED = frozenset({"start", "end", "period"}), ("precision", "dates_text", "dates_inferred")
 _WRITE_ERRORS = problems("malformed", "unauthenticated", "forbidden", "too-large", "unsupported-media-type", "invalid")
 _CHANGE_ERRORS = {**_WRITE_ERRORS, **problems("not-found", "conflict", "stale", "precondition-required")}
 
@@ -59,7 +60,12 @@ async def post_plan(request: Request, principal: SignedIn, body: NewPlanBody, ke
     return await services.run(request, principal, work, body=body.model_dump(mode="json"), key=key)
 
 
-@router.get("/plans", response_model=PlanPage, responses=problems("malformed", "unknown-parameter"))
+@router.get(
+    "/plans",
+    response_model=PlanPage,
+    response_model_exclude_unset=True,
+    responses=problems("malformed", "unknown-parameter"),
+)
 async def list_plans(
     request: Request,
     principal: Anyone,
@@ -117,9 +123,10 @@ async def amend_plan(
     """Change the fields in the patch; null removes one."""
     expected = expected_version(if_match)
     patch: dict[str, Any] = dict(body.model_extra or {})
-    # a new start or end brings its own precision, unless the patch says one
-    if patch.keys() & {"start", "end"} and "precision" not in patch:
-        patch["precision"] = None
+    if patch.keys() & _WHEN:
+        # other dates bring their own precision and wording, unless the patch says them
+        gone = ("start", "end", *_WORDED) if "period" in patch else _WORDED
+        patch = dict.fromkeys(gone) | patch
 
     async def work(uow: ActivitiesUnit) -> Answer:
         stored, changed = await handlers.amend_plan(AmendPlan(plan_id, expected, patch), uow, principal, _validated)

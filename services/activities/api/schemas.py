@@ -136,14 +136,15 @@ class PlanPatch(BaseModel):
 
 
 class PlanOut(BaseModel):
-    """A plan: the fields of PlanBody with full dates, and what Convene adds."""
+    """A plan: the fields of PlanBody with full dates, and what Convene adds. Ids of people (`posted_by`, `named_people`)
+    are there for the plan's owner, coordinators in scope and administrators alone."""
 
     model_config = ConfigDict(extra="allow")
 
     id: str
     version: int
     owner: str
-    posted_by: str
+    posted_by: str | None = None
     claimed: bool
     activity: str
     checked: str
@@ -190,6 +191,8 @@ class ReversalBody(_Body):
 
 
 class DecisionOut(BaseModel):
+    """`made_by` and `reversed_by` (ids) are there for colleagues of theirs, coordinators in scope and administrators."""
+
     model_config = ConfigDict(extra="allow")
 
     id: str

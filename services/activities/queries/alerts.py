@@ -8,11 +8,12 @@ from sqlmodel import col
 
 from services.activities.domain.alerts import LIVE, severity_level
 from services.activities.domain.plan import Plan
-from services.activities.orm import AlertRow, AlertSideRow, DecisionRow
+from services.activities.orm import AlertRow, AlertSideRow, DecisionRow, known
 from services.activities.uow import ActivitiesUnit, represent_decision
 from shared.paging import Page, encode_cursor, position
 from shared.problem import not_found
 from shared.visibility import AlertSight, Outcome, Principal, sight, sight_of_alert
+from shared.visibility_people import shown_to
 
 STATUSES: Mapping[str, tuple[str, ...] | None] = {
     "live": tuple(sorted(LIVE)),
@@ -71,7 +72,7 @@ async def get_alert(uow: ActivitiesUnit, principal: Principal, alert_id: str) ->
         view["change"] = row.texts.get("change", "")
         view["explanation"] = row.texts.get("pairs", [])
         view["decisions"] = [
-            represent_decision(made) for made in await uow.decisions_of(row.id) if await _sees_all(made, uow, principal)
+            shown for made in await uow.decisions_of(row.id) if (shown := await shown_decision(made, uow, principal))
         ]
     return view
 
@@ -82,9 +83,10 @@ async def get_decision(uow: ActivitiesUnit, principal: Principal, decision_id: s
     if made is None or row is None:
         raise not_found("decision")
     seen = _sight(row, await _plans_of([row], uow), principal)
-    if not seen.explained or not await _sees_all(made, uow, principal):
+    shown = await shown_decision(made, uow, principal) if seen.explained else None
+    if shown is None:
         raise not_found("decision")
-    return represent_decision(made)
+    return shown
 
 
 def _tells_more(status: str, kind: str | None, plan: str | None, seen: AlertSight) -> bool:
@@ -92,9 +94,17 @@ def _tells_more(status: str, kind: str | None, plan: str | None, seen: AlertSigh
     return kind is not None or status not in ("live", "open", "all") or (plan is not None and plan not in seen.full())
 
 
-async def _sees_all(made: DecisionRow, uow: ActivitiesUnit, principal: Principal) -> bool:
-    """Whether every plan that the decision was about is in full sight: some may have left the alert since."""
-    return all(sight(principal, plan.facts) is Outcome.FULL for plan in await uow.plans(made.versions))
+async def shown_decision(made: DecisionRow, uow: ActivitiesUnit, principal: Principal) -> dict[str, Any] | None:
+    """The decision, where every plan that it was about is in full sight: some may have left the alert since."""
+    facts = [plan.facts for plan in await uow.plans(made.versions)]
+    if not all(sight(principal, each) is Outcome.FULL for each in facts):
+        return None
+    people = [person for person in (made.made_by, made.reversed_by) if person]
+    found = await uow.session.execute(
+        select(known.person.c.id, known.person.c.partners).where(known.person.c.id.in_(people))
+    )
+    acting = dict.fromkeys(people, ()) | {row.id: row.partners for row in found}
+    return shown_to(represent_decision(made), Outcome.FULL, principal, facts, acting=acting)
 
 
 async def _plans_of(rows: Sequence[AlertRow], uow: ActivitiesUnit) -> dict[str, Plan]:

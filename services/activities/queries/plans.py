@@ -8,13 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.activities.domain.content import from_json
-from services.activities.domain.plan import represent
+from services.activities.domain.plan import Plan, represent
 from services.activities.orm import PlanRow, PlanTagRow, PlanVersionRow
 from services.activities.uow import plan_of_row
 from shared.filters import Filter
 from shared.paging import Page, encode_cursor, position
 from shared.problem import not_found
 from shared.visibility import AMBER, AMBER_STRICT, CLEAR, GREEN, Outcome, Principal, sight
+from shared.visibility_people import shown_to
 
 SCAN = 400
 """Rows read per step while a page is filled; a page ends early rather than reading more than SCAN_LIMIT rows."""
@@ -36,7 +37,7 @@ async def list_plans(
             if sight(principal, plan.facts) is Outcome.FULL:
                 if len(shown) == page.limit:
                     return shown, encode_cursor(position(shown, after, page.limit))
-                shown.append(represent(plan, row.checked))
+                shown.append(shown_plan(plan, row.checked, principal))
             after = row.id
         if len(rows) < SCAN:
             return shown, None
@@ -45,11 +46,17 @@ async def list_plans(
 
 async def get_plan(session: AsyncSession, principal: Principal, plan_id: str) -> dict[str, Any]:
     row = await _visible_row(session, principal, plan_id)
-    return represent(plan_of_row(row), row.checked)
+    return shown_plan(plan_of_row(row), row.checked, principal)
+
+
+def shown_plan(plan: Plan, checked: str, principal: Principal) -> dict[str, Any]:
+    """The plan as somebody in full sight of it is shown it."""
+    return shown_to(represent(plan, checked), Outcome.FULL, principal, [plan.facts], owner=plan.owner)
 
 
 async def get_history(session: AsyncSession, principal: Principal, plan_id: str) -> list[dict[str, Any]]:
-    """The versions, oldest first: who made each (an opaque id), what it changed, and the content it had.
+    """The versions, oldest first: who made each (an opaque id, for those who may know), what it changed, and the content
+    it had.
 
     A version is shown to those who could have seen it then and may see the plan now: a plan that was RED once does not
     tell afterwards what it said.
@@ -59,14 +66,21 @@ async def get_history(session: AsyncSession, principal: Principal, plan_id: str)
         select(PlanVersionRow).where(col(PlanVersionRow.plan) == plan_id).order_by(col(PlanVersionRow.version))
     )
     return [
-        {
-            "version": row.version,
-            "action": row.action,
-            "actor": row.actor,
-            "at": row.at.isoformat(),
-            "changed": row.changed,
-            "content": row.content,
-        }
+        shown_to(
+            {
+                "version": row.version,
+                "action": row.action,
+                "actor": row.actor,
+                "at": row.at.isoformat(),
+                "changed": row.changed,
+                "content": row.content,
+            },
+            Outcome.FULL,
+            principal,
+            [present.facts],
+            owner=present.owner,
+            acting={row.actor: ()},
+        )
         for row in found.scalars()
         if sight(principal, replace(present, content=from_json(row.content)).facts) is Outcome.FULL
     ]

@@ -4,13 +4,14 @@ from dataclasses import asdict
 from typing import Any
 
 from services.activities.domain.content import Content
-from services.activities.domain.plan import Plan, represent, text_of
+from services.activities.domain.plan import Plan, text_of
 from services.activities.matching import overlaps
 from services.activities.matching.engine import COVERAGE_TEXT, coverage, match
 from services.activities.matching.explain import explain
 from services.activities.matching.features import extract
 from services.activities.matching.table import FeatureTable
 from services.activities.orm import PlanRow
+from services.activities.queries.plans import shown_plan
 from services.activities.uow import ActivitiesUnit, plan_of_row
 from shared.visibility import Outcome, Principal, sight
 
@@ -29,7 +30,7 @@ async def similar_plans(content: Content, owner: str, uow: ActivitiesUnit, princ
         if row is not None:
             plan = plan_of_row(row)
             if sight(principal, plan.facts) is Outcome.FULL and not plan.facts.draft:
-                seen[plan_id] = represent(plan, row.checked)
+                seen[plan_id] = shown_plan(plan, row.checked, principal)
     others = await uow.features(seen)
     matches = [
         one for one in match(features, FeatureTable.of(others[key] for key in sorted(others))) if not one.in_house

@@ -4,6 +4,7 @@ No cursor over `feed.id`: a row of one partition may commit after a row of anoth
 rows beyond the position in each partition; within the page, `id` gives a common order.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifications.consumed import columns_of
 from services.notifications.domain import Lane, Position, Side, furthest
 from services.notifications.orm import feed, feed_log, feed_position
+from services.notifications.orm import known as registry
 from services.notifications.queries.sight import Shown
 from services.notifications.uow import Known, known_plans, sides_from
 from shared.bus.port import Bus
@@ -106,7 +108,9 @@ class Feed:
             if not ahead:
                 return Page((), {}, position, True)
             rows = (await session.execute(_rows(log_id, ahead, limit))).all()
-            entries = [_entry(row) for row in rows]
+            deciders = {row.id: _decider(row) for row in rows}
+            partners = await _partners_of(session, {person for person in deciders.values() if person})
+            entries = [_entry(row, deciders[row.id], partners) for row in rows]
             known = await known_plans(session, {plan for each in entries for plan in each.plans})
         reached = dict(position)
         for each in entries:
@@ -146,7 +150,17 @@ def _rows(log_id: str, ahead: Mapping[Lane, int], limit: int) -> Any:
     return select(feed).join(ids, ids.c.id == c.id).order_by(c.id).limit(limit)
 
 
-def _entry(row: Any) -> Shown:
+def _decider(row: Any) -> str | None:
+    return json.loads(row.document)["data"].get("by") if row.name.startswith("decision.") else None
+
+
+async def _partners_of(session: AsyncSession, people: set[str]) -> dict[str, frozenset[str]]:
+    person = registry.person.c
+    found = await session.execute(select(person.id, person.partners).where(person.id.in_(people))) if people else ()
+    return {row.id: frozenset(row.partners) for row in found}
+
+
+def _entry(row: Any, decider: str | None, partners: Mapping[str, frozenset[str]]) -> Shown:
     sides: tuple[Side, ...] = sides_from(row.sides)
     return Shown(
         lane=(row.topic, row.partition),
@@ -158,4 +172,5 @@ def _entry(row: Any) -> Shown:
         columns=tuple(columns_of(each) for each in row.columns or ()),
         sides=sides,
         document=row.document,
+        acting={decider: partners.get(decider, frozenset())} if decider else None,
     )

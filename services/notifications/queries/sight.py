@@ -12,7 +12,8 @@ from services.notifications.domain import Contact, Lane, Names, Side, one_line, 
 from services.notifications.uow import Known, facts_for
 from shared.filters import Columns, Filter
 from shared.telemetry import exported, mark
-from shared.visibility import RED, Principal, in_bulk
+from shared.visibility import RED, Outcome, Principal, in_bulk
+from shared.visibility_people import People, people_told, with_people
 
 _PARTLY = (
     "id",
@@ -26,11 +27,9 @@ _PARTLY = (
     "verdict",
     "activity",
     "reversed",
+    "by",
 )
 """What of an event with hidden sides is shown: ids and codes; nothing that was derived from all sides."""
-
-_PERSONAL = ("posted_by", "named_people")
-"""People are ids, and even these are for those who are signed in."""
 
 _TRACKS = ("correlationid", "causationid", "traceparent", "partner", "tlp")
 """Attributes that lead to other events, or to the plans behind a hidden side."""
@@ -51,22 +50,22 @@ class Way:
 
     sides     the plans shown; None for the event of a plan
     whole     nothing is hidden; blind: nothing is shown but that something overlaps, and whom to call
-    public    nobody is signed in; by: the person who decided may be named (by id)
+    people    whose ids are shown; None for everybody's
     """
 
     sides: frozenset[str] | None = None
     whole: bool = True
     blind: bool = False
-    public: bool = False
-    by: bool = False
+    people: People = None
     contacts: tuple[Contact, ...] = ()
 
 
 class Shown:
-    """A row of the feed, with its encodings. `plans`: those whose facts decide who sees it."""
+    """A row of the feed, with its encodings. `plans`: those whose facts decide who sees it; `acting`: who decided, of a
+    decision, with the partners they belong to."""
 
-    __slots__ = ("_encoded", "_parsed", "columns", "document", "label", "lane", "name", "offset", "plans", "sides",
-                 "subject", "time")  # fmt: skip
+    __slots__ = ("_encoded", "_parsed", "acting", "columns", "document", "label", "lane", "name", "offset", "plans",
+                 "sides", "subject", "time")  # fmt: skip
 
     def __init__(
         self,
@@ -80,9 +79,11 @@ class Shown:
         columns: tuple[Columns, ...],
         sides: tuple[Side, ...],
         document: str,
+        acting: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self.lane, self.offset, self.name, self.subject, self.time = lane, offset, name, subject, time
         self.label, self.columns, self.sides, self.document = label, columns, sides, document
+        self.acting = acting or {}
         self.plans = frozenset(side.plan for side in sides) if sides else frozenset((subject,))
         self._parsed: dict[str, Any] | None = None
         self._encoded: dict[Way, bytes] = {}
@@ -102,8 +103,9 @@ class Shown:
             sides=sight.full,
             whole=sight.explained,
             blind=sight.blind,
-            public=not principal.signed_in,
-            by="coordinator" in principal.roles,
+            people=people_told(principal, Outcome.FULL, [known[plan].facts for plan in sight.full], acting=self.acting)
+            if self.acting
+            else None,
             contacts=sight.contacts,
         )
 
@@ -113,18 +115,16 @@ class Shown:
         # what the plan was before counts too, so that a reader hears of a plan that leaves the filter
         if not asked.filter.empty and not any(asked.filter.passes(columns) for columns in self.columns):
             return None
-        return _PUBLIC if not principal.signed_in else _PLAIN
+        told = people_told(principal, Outcome.FULL, [known.facts], owner=known.facts.owner)
+        return _PLAIN if told is None else Way(people=told)
 
     def content(self, way: Way) -> dict[str, Any]:
         """The structured CloudEvent as seen this way."""
         if self._parsed is None:
             self._parsed = json.loads(self.document)
         event = dict(self._parsed or {})
-        data: dict[str, Any] = dict(event["data"])
-        if way.sides is None:
-            if way.public and isinstance(data.get("plan"), dict):
-                data["plan"] = {name: value for name, value in data["plan"].items() if name not in _PERSONAL}
-        else:
+        data = with_people(event["data"], way.people)
+        if way.sides is not None:
             if not way.whole:
                 event = {name: value for name, value in event.items() if name not in _TRACKS}
             data = self._of_sides(data, way, way.sides)
@@ -142,13 +142,7 @@ class Shown:
             ]
             kept = {name: data[name] for name in ("id", "alert") if name in data}
             return {**kept, "blind": True, "sides": sides, "contacts": contacts}
-        hidden = () if way.by else ("by",)
-        found = {
-            name: value
-            for name, value in data.items()
-            if name not in hidden and (way.whole or name in _PARTLY or name == "by")
-        }
-        return found | {"sides": sides}
+        return {name: value for name, value in data.items() if way.whole or name in _PARTLY} | {"sides": sides}
 
     def text(self, way: Way) -> str:
         """The event as JSON, on one line."""
@@ -178,4 +172,4 @@ class Shown:
         return found
 
 
-_PLAIN, _PUBLIC = Way(), Way(public=True)
+_PLAIN = Way()

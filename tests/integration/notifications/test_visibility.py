@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.notifications.orm import known
 from shared.bus.memory import MemoryBus
 from tests.support.notifications import (
     CORA,
@@ -22,6 +23,7 @@ from tests.support.notifications import (
     running,
     sides,
 )
+from tests.support.people import introduce, person
 
 
 async def post(service: Service, bus: MemoryBus, *events) -> None:
@@ -59,12 +61,11 @@ async def test_each_label_is_seen_by_whom_it_is_for(service: Service, bus: Memor
 
 async def test_visibility_facts_and_people_are_not_shown(service: Service, bus: MemoryBus) -> None:
     await post(service, bus, plan_fact("plan_1", tlp="CLEAR", people=[IVAN.id]))
-    (open_,), (signed_in,) = await service.events(), await service.events(TARO)
-    assert set(signed_in["data"]) == {"id", "version", "plan"} == set(open_["data"])
-    assert NORA.id in str(signed_in)
-    assert NORA.id not in str(open_)
-    assert IVAN.id not in str(open_)
-    assert open_["data"]["plan"]["title"] == "A training"
+    for who, told in ((None, False), (TARO, False), (IVAN, False), (NORA, True), (RITA, True), (KENJI, True)):
+        (event,) = await service.events(who)
+        assert set(event["data"]) == {"id", "version", "plan"}
+        assert event["data"]["plan"]["title"] == "A training"
+        assert (NORA.id in str(event), IVAN.id in str(event)) == (told, told), who
 
 
 async def test_present_facts_decide_for_old_events(service: Service, bus: MemoryBus) -> None:
@@ -112,13 +113,25 @@ async def test_sides_that_may_not_be_seen_are_dropped(service: Service, bus: Mem
     assert of(for_cora, "alert.opened")["correlationid"] == "evt_secret"
 
 
-async def test_who_decided_is_for_coordinators_alone(service: Service, bus: MemoryBus) -> None:
+async def test_who_decided_is_for_coordinators_in_scope_and_for_colleagues(service: Service, bus: MemoryBus) -> None:
+    carlo = person("carlo", [ITU], roles=["coordinator"], countries=["LKA"])
+    await introduce(service.db, known, [carlo], [])
     one, two = plan_fact("plan_1"), plan_fact("plan_2", owner=INTERPOL)
-    await post(service, bus, one, two, decision_fact("dec_1", "alrt_1", [one, two]))
-    assert CORA.id in str(await service.events(CORA))
-    for who in (NORA, IVAN, TARO):
-        assert "decision.made dec_1" in await service.names(who)
-        assert CORA.id not in str(await service.events(who))
+    made = decision_fact("dec_1", "alrt_1", [one, two])
+    await post(service, bus, one, two, made)
+    await post(service, bus, fact("decision.reversed", "dec_1", 2, {**made.data, "version": 2, "by": carlo.id}))
+    told = {
+        who.id: [decider.id in str(await service.events(who)) for decider in (CORA, carlo)]
+        for who in (CORA, KENJI, carlo, NORA, IVAN, TARO)
+    }
+    assert told == {
+        CORA.id: [True, True],
+        KENJI.id: [True, True],
+        carlo.id: [False, True],  # decided elsewhere, and knows what he did himself
+        NORA.id: [False, False],
+        IVAN.id: [False, False],
+        TARO.id: [False, True],  # his colleague
+    }
 
 
 @pytest.mark.parametrize(
