@@ -7,7 +7,7 @@ from typing import Any
 
 from convene import ConveneError
 
-SINGLE = ("title", "type", "status", "start", "end", "countries", "where", "participants_planned", "partners", "mode",
+SINGLE = ("title", "type", "status", "when", "countries", "where", "participants_planned", "partners", "mode",
           "description", "tlp", "organisation")  # fmt: skip
 SEVERAL = ("audiences", "themes")
 
@@ -17,6 +17,7 @@ POINTERS: Mapping[str, str] = {
     "beneficiary_countries": "countries",
     "beneficiary_regions": "countries",
     "venues": "where",
+    "period": "when",
     "on_behalf_of": "organisation",
 }
 """The API's field -> the form's, where the names differ."""
@@ -25,8 +26,7 @@ TITLES: Mapping[str, str] = {
     "title": "Title",
     "type": "Type",
     "status": "Status",
-    "start": "First day",
-    "end": "Last day",
+    "when": "When",
     "countries": "For which countries",
     "where": "Where",
     "audiences": "For whom",
@@ -79,8 +79,10 @@ class PlanForm:
         countries = [each.strip() for each in values.get("countries", "").replace(";", ",").split(",") if each.strip()]
         if countries:
             body["beneficiary_countries"] = countries
+        if values.get("when"):
+            body["period"] = {"text": values["when"]}
         if values.get("where"):
-            body["venues"] = [venue(values["where"])]
+            body["venues"] = [{"text": values["where"]}]
         parties = [party(line) for line in values.get("partners", "").splitlines() if line.strip()]
         if parties:
             body["partners"] = parties
@@ -103,15 +105,6 @@ class PlanForm:
             if not self.values.get(name):
                 self.errors.setdefault(name, []).append("Fill this in; everything else may wait.")
         return not self.errors
-
-
-def venue(text: str) -> dict[str, str]:
-    """`Bangkok, Thailand` -> its city and its country; the words are kept as they were typed."""
-    city, comma, country = text.rpartition(",")
-    found = {"text": text}
-    if comma and city.strip() and country.strip():
-        return {"city": city.strip(), "country": country.strip(), **found}
-    return {"city": text, **found}
 
 
 def party(text: str) -> dict[str, str]:

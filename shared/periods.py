@@ -209,8 +209,13 @@ def _complete(left: _Side, right: _Side) -> None:
 
 def parse_period_text(text: str, year_hint: int | None = None) -> ParsedText:
     """Reads a date line as documents have it: "25 – 27 April 2017", "18 - 20 July", "du 28 avril au 2 mai 2017",
-    "2017年4月25日至27日", "Q2 2017", "2018"; months in ar, en, es, fr, ru, zh. A line without a year takes
+    "2017年4月25日至27日", "Q2 2017", "2018", and the forms of `parse_period`; months in ar, en, es, fr, ru, zh. A line without a year takes
     `year_hint` and says so in `inferred`. A line with any other word in it is not understood, never guessed."""
+    try:
+        if written_for_machines := parse_period(text.strip()):
+            return ParsedText(written_for_machines, frozenset(), text)
+    except PeriodError:
+        pass
     try:
         period, inferred = _read(text, year_hint)
     except AmbiguousDate:

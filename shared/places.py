@@ -47,6 +47,7 @@ __all__ = [
     "resolve_region",
     "split_place",
     "suggest_countries",
+    "written_city",
 ]
 
 # Bounds the work that a hostile text can cause; the rest of a longer text is not read.
@@ -64,6 +65,7 @@ _NOT_A_CITY = frozenset(
     gulf bank embassy university port fort mount san santa saint st los las el la le the of in de du della via from several
     various many regional multiple""".split()  # noqa: SIM905
 )
+_SMALL_WORDS = frozenset(["of", "de", "del", "la", "le", "and", "es", "el", "al"])
 # Where nobody travels to.
 _NOT_A_PLACE = frozenset(
     ["online", "on line", "virtual", "remote", "zoom", "tbc", "tbd", "to be confirmed", "to be determined"]
@@ -163,6 +165,19 @@ def split_place(text: str) -> list[Place]:
     line = unicodedata.normalize("NFKC", text[:_MAX_LENGTH]).replace("،", ",")
     places = [place for part in _SEPARATOR.split(line) for place in _split_part(part.strip(" ,.\t"))]
     return places[:_MAX_PLACES]
+
+
+def written_city(place: Place) -> str | None:
+    """The place's city as it was written ("Gold Coast"); where that was misspelt, the name that we know ("Vientiane")."""
+    if place.city is None:
+        return None
+    words = re.split(r"[\s,()]+", place.text)
+    length = len(place.city.split())
+    for start in range(len(words)):
+        written = " ".join(words[start : start + length])
+        if _plain(written) == place.city:
+            return written
+    return " ".join(word if word in _SMALL_WORDS else word.capitalize() for word in place.city.split())
 
 
 def _split_part(part: str) -> Iterator[Place]:

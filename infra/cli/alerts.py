@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli.output import AsJson, document, fields, hint, say, table
-from infra.cli.plans import partner_names, where
+from infra.cli.plans import partner_names, where_of
 from infra.cli.session import As, connected
 
 app = typer.Typer(no_args_is_help=True)
@@ -108,7 +108,7 @@ def show(alert: str, who: As = None, as_json: AsJson = False) -> None:
 
 def _side_value(name: str, plan: dict[str, Any], names: dict[str, str]) -> Any:
     if name == "where":
-        return where(plan)
+        return where_of(plan)
     if name == "owner":
         return names.get(str(plan.get("owner")), plan.get("owner"))
     if name == "title" and plan.get("illustrative"):

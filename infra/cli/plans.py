@@ -24,7 +24,7 @@ def _row(plan: dict[str, Any], names: dict[str, str]) -> tuple[Any, ...]:
         plan.get("status"),
         plan.get("start"),
         plan.get("end"),
-        where(plan),
+        where_of(plan),
         names.get(str(plan.get("owner")), plan.get("owner")),
         plan.get("tlp"),
         plan.get("checked"),
@@ -35,11 +35,18 @@ def title(plan: dict[str, Any]) -> str:
     return ("[illustrative] " if plan.get("illustrative") else "") + str(plan.get("title", ""))
 
 
-def where(plan: dict[str, Any]) -> str:
+def where_of(plan: dict[str, Any]) -> str:
     places = [" ".join(filter(None, (each.get("city"), each.get("country")))) for each in plan.get("venues") or ()]
     return ", ".join(filter(None, places)) or ", ".join(
         [*(plan.get("beneficiary_countries") or ()), *(plan.get("beneficiary_regions") or ())]
     )
+
+
+def _days(plan: dict[str, Any]) -> str:
+    """The days as they were understood, with the precision that they have."""
+    days = " to ".join(dict.fromkeys(str(plan[name]) for name in ("start", "end") if plan.get(name)))
+    precision = plan.get("precision")
+    return f"{days} ({precision})" if days and precision != "day" else days
 
 
 def partner_names(client: Any) -> dict[str, str]:
@@ -98,8 +105,13 @@ def post(
     title: Annotated[str | None, typer.Option()] = None,
     type: Annotated[str | None, typer.Option(help="training, workshop, conference, ...")] = None,
     status: Annotated[str | None, typer.Option(help="draft, tentative or confirmed.")] = None,
+    when: Annotated[
+        str | None, typer.Option(help='As written: "18 - 20 July 2027"; instead of --start and --end.')
+    ] = None,
+    year: Annotated[int | None, typer.Option(help="For a --when without one.")] = None,
     start: Annotated[str | None, typer.Option(help="2027-03-02, 2027-W09, 2027-03, 2027-Q1 or 2027.")] = None,
     end: Annotated[str | None, typer.Option()] = None,
+    where: Annotated[Words, typer.Option(help='As written: "Gold Coast and Canberra, Australia".')] = None,
     country: Annotated[Words, typer.Option(help="Beneficiary country; repeat for several.")] = None,
     city: Annotated[str | None, typer.Option(help="Where it takes place.")] = None,
     venue_country: Annotated[str | None, typer.Option(help="The city's country, if not the first --country.")] = None,
@@ -148,8 +160,15 @@ def post(
     }
     body = _read(file) if file else {}
     body |= {name: value for name, value in given.items() if value not in (None, [])}
+    if year is not None and not when:
+        raise Failure("--year: it completes a --when, and there is none")
+    if when:
+        body["period"] = {"text": when} | ({"year": year} if year is not None else {})
+    venues: list[dict[str, Any]] = [{"text": line} for line in where or ()]
     if city:
-        body["venues"] = [{"city": city, "country": venue_country or (country[0] if country else None)}]
+        venues.append({"city": city, "country": venue_country or (country[0] if country else None)})
+    if venues:
+        body["venues"] = venues
     if not body.get("title") or not body.get("type"):
         raise Failure("a plan needs at least --title and --type (or a --file that has them)")
     with connected(who) as client:
@@ -158,6 +177,8 @@ def post(
         document(plan)
         return
     say(f"posted {plan.id}: {plan.checked or plan.status}")
+    if when or where:
+        fields((("when", _days(plan)), ("where", where_of(plan))))
     hint("Overlaps with other plans appear within moments: convene alerts list")
 
 

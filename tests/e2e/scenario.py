@@ -94,7 +94,13 @@ def an_invited_person_posts_by_the_plain_page(running: Running, url: str) -> Non
 
         until(known)
         form = browser.get("/plans/new").text
-        fields = {"title": title, "type": "workshop", "start": "2018-09", "where": "Bogota, Colombia", "tlp": "GREEN"}
+        fields = {
+            "title": title,
+            "type": "workshop",
+            "when": "September 2018",
+            "where": "Bogota, Colombia",
+            "tlp": "GREEN",
+        }
         sent = {"token": _hidden(form, "token"), "once": _hidden(form, "once")}
         answer = browser.post("/plans/new", data=fields | sent)
         assert answer.status_code == 200, answer.text

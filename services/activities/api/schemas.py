@@ -38,7 +38,26 @@ class VenueBody(_Body):
         None
     )
     name: Name | None = None
-    text: Annotated[Name | None, Field(description="as it was written; kept")] = None
+    text: Annotated[
+        Name | None,
+        Field(
+            description='as it was written; kept. Alone ("Gold Coast and Canberra, Australia") it is read for its places'
+        ),
+    ] = None
+
+
+class PeriodBody(_Body):
+    """When, as a line of text or as dates."""
+
+    text: Annotated[Name | None, Field(description='as people write it: "18 - 20 July 2027"; kept as `dates_text`')] = (
+        None
+    )
+    year: Annotated[int | None, Field(ge=1990, le=2100, description="where the text has none")] = None
+    start: Annotated[
+        Code | None, Field(description="instead of text: 2017-04-25, 2017-W16, 2017-05, 2017-Q2 or 2017")
+    ] = None
+    end: Code | None = None
+    precision: Code | None = None
 
 
 class PartyBody(_Body):
@@ -89,7 +108,8 @@ class PlanBody(_Body):
     precision: Annotated[
         Code | None, Field(description="day, week, month, quarter or year; by the form of the dates")
     ] = None
-    dates_text: Name | None = None
+    period: Annotated[PeriodBody | None, Field(description="instead of start, end and precision")] = None
+    dates_text: Annotated[Name | None, Field(description="the dates as they were written; kept, not read")] = None
     dates_inferred: Codes | None = None
     venues: Annotated[list[VenueBody] | None, Field(max_length=20)] = None
     beneficiary_countries: Annotated[list[Name] | None, Field(max_length=250)] = None

@@ -6,6 +6,7 @@ Types and sizes are checked before, in `api/schemas.py`.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
@@ -20,12 +21,20 @@ from services.activities.domain.content import (
     Venue,
 )
 from shared.countries import country_name, is_region, resolve_country, resolve_region, suggest_countries
-from shared.periods import Period, PeriodError, parse_period
+from shared.periods import FIRST_YEAR, LAST_YEAR, Period, PeriodError, parse_period, parse_period_text
+from shared.places import known_countries_of_city, split_place, written_city
 from shared.problem import FieldError
 from shared.vocabulary import VOCABULARIES
 
 _LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
 _CURRENCY = re.compile(r"^[A-Z]{3}$")
+_SAID_OF_LINE = {
+    "not_understood": "is not a date that we understand; write 18 - 20 July 2027, July 2027, or start and end",
+    "ambiguous": "may be read in two ways; write the month as a word",
+    "not_a_date": "is in no calendar",
+    "out_of_range": f"lies outside the years {FIRST_YEAR} to {LAST_YEAR}",
+    "end_before_start": "ends before it starts",
+}
 
 
 @dataclass
@@ -73,12 +82,47 @@ class _Reader:
                 found.append(region)
         return tuple(dict.fromkeys(found))
 
-    def period(self) -> Period | None:
+    def dates(self, today: date) -> tuple[Period | None, str | None, tuple[str, ...]]:
+        """The period, the line that it was written as, and what did not stand in that line."""
+        given = cast(Mapping[str, Any], self.raw.get("period") or {})
+        written, inferred = self.raw.get("dates_text"), tuple(self.raw.get("dates_inferred") or ())
+        pointer = "#/period" if given else "#"
+        if given and any(self.raw.get(name) for name in ("start", "end", "precision")):
+            self.refuse("#/period", "twice", "say when in `period`, or in start, end and precision, not in both")
+        if given.get("text"):
+            if any(given.get(name) for name in ("start", "end", "precision")):
+                self.refuse("#/period/text", "twice", "say when as a text, or as start and end, not in both")
+            period, found = self._period_of_line(given["text"], given.get("year"), today)
+            return period, written or given["text"], inferred or found
+        if given.get("year") is not None:
+            self.refuse("#/period/year", "no_text", "a year completes a text; there is none")
+        fields = given or self.raw
         try:
-            return parse_period(self.raw.get("start"), self.raw.get("end"), self.raw.get("precision"))
+            return parse_period(fields.get("start"), fields.get("end"), fields.get("precision")), written, inferred
         except PeriodError as error:
-            self.refuse(f"#/{error.field}", error.code, error.detail)
-            return None
+            self.refuse(f"{pointer}/{error.field}", error.code, error.detail)
+            return None, written, inferred
+
+    def _period_of_line(self, line: str, year: int | None, today: date) -> tuple[Period | None, tuple[str, ...]]:
+        """A line as people write it. A year that is not in it is asked for, not guessed."""
+        parsed = parse_period_text(line)
+        if parsed.problem == "no_year":
+            if year is None:
+                meant = _next_year_of(line, today)
+                if meant:
+                    self.refuse("#/period/text", "no_year", f"{line[:60]!r} has no year; if you mean {meant}, write it")
+                else:
+                    self.refuse("#/period/text", "not_a_date", f"{line[:60]!r} is in no calendar")
+                return None, ()
+            parsed = parse_period_text(line, year)
+        elif year is not None and parsed.period and year not in (parsed.period.start.year, parsed.period.end.year):
+            self.refuse("#/period/year", "year", f"the text says {parsed.period.start.year}, not {year}")
+        if parsed.period is None:
+            code = parsed.problem or "not_understood"
+            self.refuse(
+                "#/period/text", code, f"{line[:60]!r} {_SAID_OF_LINE.get(code, _SAID_OF_LINE['not_understood'])}"
+            )
+        return parsed.period, tuple(sorted(parsed.inferred))
 
     def amount(self, pointer: str, value: Any) -> str | None:
         if value is None:
@@ -96,9 +140,13 @@ class _Reader:
         return format(amount, "f")
 
 
-def read(raw: Mapping[str, Any]) -> Content:
-    """Content from a plan's JSON, whose types are checked already (api/schemas.py). Raises Invalid with every error."""
+def read(raw: Mapping[str, Any], today: date) -> Content:
+    """Content from a plan's JSON, whose types are checked already (api/schemas.py). Raises Invalid with every error.
+
+    today: only to say which year a line without one would mean; none is ever filled in.
+    """
     reader = _Reader(raw)
+    period, dates_text, dates_inferred = reader.dates(today)
     title = " ".join(str(raw["title"]).split())
     if not title:
         reader.refuse("#/title", "blank", "a plan needs a title")
@@ -107,9 +155,9 @@ def read(raw: Mapping[str, Any]) -> Content:
         type=reader.code("#/type", raw["type"], "type") or "",
         status=reader.code("#/status", raw.get("status") or "tentative", "status") or "",
         tlp=reader.code("#/tlp", raw.get("tlp") or "AMBER", "tlp") or "",
-        period=reader.period(),
-        dates_text=raw.get("dates_text"),
-        dates_inferred=tuple(raw.get("dates_inferred") or ()),
+        period=period,
+        dates_text=dates_text,
+        dates_inferred=dates_inferred,
         venues=_venues(reader),
         beneficiary_countries=_countries(reader),
         beneficiary_regions=reader.regions(),
@@ -144,14 +192,42 @@ def read(raw: Mapping[str, Any]) -> Content:
     return content
 
 
+def _next_year_of(line: str, today: date) -> int | None:
+    """The year in which the line's days come next."""
+    for year in range(today.year, today.year + 9):  # 29 February
+        found = parse_period_text(line, year).period
+        if found and found.end >= today:
+            return found.start.year
+    return None
+
+
 def _venues(reader: _Reader) -> tuple[Venue, ...]:
+    """Places by their parts; or, where there is only a text, those that it names, each with the whole line."""
     found: list[Venue] = []
     for index, each in enumerate(cast(Sequence[Mapping[str, Any]], reader.raw.get("venues") or ())):
         country = reader.country(f"#/venues/{index}/country", each.get("country"))
         venue = Venue(each.get("city") or None, country, each.get("name") or None, each.get("text") or None)
-        if venue != Venue():
+        if venue.text and venue == Venue(text=venue.text):
+            found += _places_of_line(reader, f"#/venues/{index}/text", venue.text)
+        elif venue != Venue():
             found.append(venue)
     return tuple(found)
+
+
+def _places_of_line(reader: _Reader, pointer: str, line: str) -> list[Venue]:
+    places = split_place(line)
+    if not places:
+        reader.refuse(pointer, "not_understood", f"{line[:60]!r} names no place")
+    for place in places:
+        if place.country is None:
+            near = [country_name(code) for code in sorted(known_countries_of_city(place.city or ""))]
+            hint = (
+                f"do you mean {written_city(place)}, {near[0]}?"
+                if len(near) == 1
+                else "write City, Country, or leave it out"
+            )
+            reader.refuse(pointer, "unknown_place", f"{place.text[:60]!r} names no country that we know; {hint}")
+    return [Venue(written_city(place), place.country, None, line) for place in places]
 
 
 def _countries(reader: _Reader) -> tuple[str, ...]:

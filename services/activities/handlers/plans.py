@@ -79,7 +79,7 @@ async def read_content(
     errors: list[FieldError] = []
     content: Content | None = None
     try:
-        content = read(body)
+        content = read(body, uow.clock.now().date())
     except Invalid as invalid:
         errors += invalid.errors
     if content is None:

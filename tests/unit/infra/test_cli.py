@@ -198,6 +198,18 @@ def test_options_make_the_plan(server: str, monkeypatch: pytest.MonkeyPatch) -> 
     }
 
 
+def test_dates_and_places_go_as_they_were_written(
+    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    post = ("plans", "post", "--title", "T", "--type", "training")
+    where = "Gold Coast and Canberra, Australia"
+    assert run(monkeypatch, *post, "--when", "18 - 20 July", "--year", "2017", "--where", where) == 0
+    body = Handler.seen[-1]["body"]
+    assert (body["period"], body["venues"]) == ({"text": "18 - 20 July", "year": 2017}, [{"text": where}])
+    assert run(monkeypatch, *post, "--year", "2017") == 1
+    assert "--when" in capsys.readouterr().err
+
+
 def test_a_plan_without_a_date_is_said_not_to_be_checked(
     server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
