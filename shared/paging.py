@@ -6,7 +6,7 @@ A cursor is only a position in the page's order (base64url of JSON); what it may
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -28,18 +28,6 @@ class Page:
 
 def encode_cursor(position: tuple[Any, ...]) -> str:
     return base64.urlsafe_b64encode(json.dumps(position, separators=(",", ":")).encode()).decode().rstrip("=")
-
-
-def position(shown: Sequence[Mapping[str, Any]], looked_at: str | None, limit: int) -> tuple[str]:
-    """Where a list of `id`s, newest first, goes on: behind the last entry shown.
-
-    Where a page ends early, because too many rows in a row were not for this reader: within the millisecond of the last
-    row looked at, without its id. A cursor is no place to read the ids of hidden things.
-    """
-    if len(shown) == limit or (shown and shown[-1]["id"] == looked_at):
-        return (str(shown[-1]["id"]),)
-    prefix, _, digits = (looked_at or "").partition("_")
-    return (f"{prefix}_{digits[:12].ljust(32, 'f')}",)
 
 
 def decode_cursor(cursor: str, *, length: int, kinds: Sequence[type] | None = None) -> tuple[Any, ...]:

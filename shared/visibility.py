@@ -204,6 +204,40 @@ def sight_of_alert(
     )
 
 
+PARTLY = frozenset(
+    {"id", "version", "kind", "overlap_kind", "status", "band", "severity", "alert", "verdict", "activity", "reversed",
+     "by"}
+)  # fmt: skip
+"""What is shown of an event with hidden sides: ids and codes; nothing that was derived from all sides."""
+
+
+def followed(seen: AlertSight, event: str) -> bool:
+    """Whether an event (`alert.updated`) is told to whoever has this sight of its sides. Blind alerts follow no edits."""
+    return not (seen.blind and event == "alert.updated")
+
+
+class Concern(StrEnum):
+    """Why an alert is somebody's to act on."""
+
+    YOURS = "your plan"
+    SCOPE = "in your scope"
+
+
+def concern(principal: Principal, seen: AlertSight, sides: Mapping[str, Facts]) -> Concern | None:
+    """Whom an alert waits for: focal points of the sides' owners, and coordinators in whose scope a visible side lies.
+
+    A third party that may read the plans has nothing to decide: None, as for whoever does not see the alert at all.
+    """
+    if not seen.shown:
+        return None
+    visible = [sides[plan] for plan in seen.full()]
+    if "focal_point" in principal.roles and any(facts.owner in principal.partners for facts in visible):
+        return Concern.YOURS
+    if not seen.blind and any(coordinates(principal, facts) for facts in visible):
+        return Concern.SCOPE
+    return None
+
+
 def facts_to_json(facts: Facts) -> dict[str, object]:
     """For read models; sorted, so that equal facts are equal texts."""
     return {

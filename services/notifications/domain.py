@@ -12,8 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from shared.visibility import AlertSight, Concern, Facts, Outcome, Principal, concern, contact, sight_of_alert
 from shared.visibility import Contact as Whom
-from shared.visibility import Facts, Outcome, Principal, contact, sight_of_alert
 
 Lane = tuple[str, int]
 Position = Mapping[Lane, int]
@@ -143,13 +143,6 @@ class State(StrEnum):
     DONE = "done"
 
 
-class Reason(StrEnum):
-    """Why an alert lies in this inbox."""
-
-    YOURS = "your plan"
-    SCOPE = "in your scope"
-
-
 @dataclass(frozen=True, slots=True)
 class Contact:
     """Whom to call about a plan that may not be seen: the focal point of `partner`, or the coordinator in scope."""
@@ -163,14 +156,14 @@ class Sight:
     """What one principal sees of the sides of an alert, a decision or an activity.
 
     full      the plans in full sight; explained: those are all, so that what was derived from them may be shown
-    own       the plans of the principal's own partners among them
     blind     shown only as "something overlaps your plan", with whom to call
+    seen      what all this comes from
     """
 
     full: frozenset[str]
-    own: frozenset[str]
     blind: bool
     explained: bool
+    seen: AlertSight
     contacts: tuple[Contact, ...] = ()
 
 
@@ -183,14 +176,13 @@ def see(principal: Principal, named: Collection[Side], known: Mapping[str, Facts
     sides = {plan: known[plan] for plan in groups if plan in known}
     found = sight_of_alert(principal, sides, bulk=bulk, groups=groups)
     full = found.full()
-    own = frozenset(plan for plan in full if sides[plan].owner in principal.partners)
     if not found.shown:
         return None
     return Sight(
         full=full,
-        own=own,
         blind=found.blind,
         explained=len(full) == len(groups),
+        seen=found,
         contacts=_contacts(sides, found.sides) if found.blind else (),
     )
 
@@ -214,26 +206,18 @@ class Entry:
 
     alert: Alert
     sight: Sight
-    reason: Reason
+    reason: Concern
     version: int
     state: State
 
 
 def entry_of(principal: Principal, alert: Alert, known: Mapping[str, Facts], marks: Marks) -> Entry | None:
-    """The alert in this principal's inbox, or None where it is not theirs: focal points of the sides' owners, and
-    coordinators in whose scope a visible side lies. A third party that may read the plans gets no entry."""
+    """The alert in this principal's inbox, or None where it is not theirs (`concern`)."""
     sight = see(principal, alert.sides, known, bulk=False)
     if sight is None or (sight.blind and not alert.open):
         return None
-    if "focal_point" in principal.roles and sight.own:
-        reason = Reason.YOURS
-    elif (
-        "coordinator" in principal.roles
-        and not sight.blind
-        and any(principal.scope.covers(known[plan].countries, known[plan].themes) for plan in sight.full)
-    ):
-        reason = Reason.SCOPE
-    else:
+    reason = concern(principal, sight.seen, known)
+    if reason is None:
         return None
     version = alert.raised_version if sight.blind else alert.version
     return Entry(alert, sight, reason, version, _state(alert, version, marks))

@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from services.activities.domain.activities import fields_of
 from services.activities.domain.plan import represent
 from services.activities.orm import ActivityRow, PlanRow
+from services.activities.queries.plans import may_be_visible
 from services.activities.uow import ActivitiesUnit, plan_of_row
-from shared.paging import Page, encode_cursor, position
+from shared.paging import Page, encode_cursor
 from shared.problem import not_found
 from shared.visibility import Outcome, Principal, sight
 
-SCAN, SCAN_LIMIT = 200, 2000
+SCAN = 200
 
 
 async def get_activity(uow: ActivitiesUnit, principal: Principal, activity_id: str) -> dict[str, Any]:
@@ -43,17 +44,21 @@ async def list_activities(
     uow: ActivitiesUnit, principal: Principal, page: Page
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Joint activities, newest first: those in which this principal sees two plans or more."""
-    after, shown, read = (page.after or (None,))[0], [], 0
-    while read < SCAN_LIMIT:
-        query = select(ActivityRow).where(col(ActivityRow.joint)).order_by(col(ActivityRow.id).desc()).limit(SCAN)
+    visible = (
+        select(func.count()).where(col(PlanRow.activity) == col(ActivityRow.id), may_be_visible(principal))
+    ).scalar_subquery()
+    query = (
+        select(ActivityRow).where(col(ActivityRow.joint), visible > 1).order_by(col(ActivityRow.id).desc()).limit(SCAN)
+    )
+    after, shown = (page.after or (None,))[0], []
+    while True:
         rows = list((await uow.session.execute(query.where(col(ActivityRow.id) < after) if after else query)).scalars())
-        read += len(rows)
         for row in rows:
             present = await uow.plans(row.plans)
             seen = [plan for plan in present if sight(principal, plan.facts) is Outcome.FULL]
             if len(seen) > 1:
                 if len(shown) == page.limit:
-                    return shown, encode_cursor(position(shown, after, page.limit))
+                    return shown, encode_cursor((shown[-1]["id"],))
                 shown.append(
                     {
                         "id": row.id,
@@ -67,4 +72,3 @@ async def list_activities(
             after = row.id
         if len(rows) < SCAN:
             return shown, None
-    return shown, encode_cursor(position(shown, after, page.limit))

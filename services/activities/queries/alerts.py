@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlmodel import col
 
 from services.activities.domain.alerts import LIVE, severity_level
 from services.activities.domain.plan import Plan
-from services.activities.orm import AlertRow, AlertSideRow, DecisionRow, known
+from services.activities.orm import AlertRow, AlertSideRow, DecisionRow, PlanRow, known
+from services.activities.queries.plans import may_be_visible
 from services.activities.uow import ActivitiesUnit, represent_decision
-from shared.paging import Page, encode_cursor, position
+from shared.paging import Page, encode_cursor
 from shared.problem import not_found
 from shared.visibility import AlertSight, Outcome, Principal, sight, sight_of_alert
 from shared.visibility_people import shown_to
@@ -25,14 +26,14 @@ STATUSES: Mapping[str, tuple[str, ...] | None] = {
     "closed": ("closed",),
     "all": None,
 }
-SCAN, SCAN_LIMIT = 200, 4000
+SCAN = 200
 
 
 async def list_alerts(
     uow: ActivitiesUnit, principal: Principal, *, status: str, kind: str | None, plan: str | None, page: Page
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Newest first, without explanations; the cursor is the last row looked at."""
-    query = select(AlertRow).order_by(col(AlertRow.id).desc())
+    """Newest first, without explanations; the cursor is the last alert shown."""
+    query = select(AlertRow).where(_may_be_shown(principal)).order_by(col(AlertRow.id).desc())
     wanted = STATUSES[status]
     if wanted:
         query = query.where(col(AlertRow.status).in_(wanted))
@@ -40,22 +41,20 @@ async def list_alerts(
         query = query.where(col(AlertRow.kind) == kind)
     if plan:
         query = query.where(col(AlertRow.id).in_(select(col(AlertSideRow.alert)).where(col(AlertSideRow.plan) == plan)))
-    after, shown, read = (page.after or (None,))[0], [], 0
-    while read < SCAN_LIMIT:
+    after, shown = (page.after or (None,))[0], []
+    while True:
         step = query.where(col(AlertRow.id) < after) if after else query
         rows = list((await uow.session.execute(step.limit(SCAN))).scalars())
-        read += len(rows)
         plans = await _plans_of(rows, uow)
         for row in rows:
             seen = _sight(row, plans, principal)
             if seen.shown and not (seen.blind and _tells_more(status, kind, plan, seen)):
                 if len(shown) == page.limit:
-                    return shown, encode_cursor(position(shown, after, page.limit))
+                    return shown, encode_cursor((shown[-1]["id"],))
                 shown.append(_view(row, seen, plans))
             after = row.id
         if len(rows) < SCAN:
             return shown, None
-    return shown, encode_cursor(position(shown, after, page.limit))
 
 
 async def get_alert(uow: ActivitiesUnit, principal: Principal, alert_id: str) -> dict[str, Any]:
@@ -87,6 +86,17 @@ async def get_decision(uow: ActivitiesUnit, principal: Principal, decision_id: s
     if shown is None:
         raise not_found("decision")
     return shown
+
+
+def _may_be_shown(principal: Principal) -> ColumnElement[bool]:
+    """A necessary condition, as `may_be_visible` is of plans: one's own plan on a side, or two sides that may be seen."""
+    sides = select(func.count()).where(
+        col(AlertSideRow.alert) == col(AlertRow.id), col(AlertSideRow.plan) == col(PlanRow.id)
+    )
+    return or_(
+        sides.where(may_be_visible(principal)).scalar_subquery() > 1,
+        sides.where(col(PlanRow.owner).in_(sorted(principal.partners))).scalar_subquery() > 0,
+    )
 
 
 def _tells_more(status: str, kind: str | None, plan: str | None, seen: AlertSight) -> bool:

@@ -1,9 +1,10 @@
 """Plans as their readers see them. SQL narrows to what can be visible; `shared.visibility` decides on every row."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -12,36 +13,35 @@ from services.activities.domain.plan import Plan, represent
 from services.activities.orm import PlanRow, PlanTagRow, PlanVersionRow
 from services.activities.uow import plan_of_row
 from shared.filters import Filter
-from shared.paging import Page, encode_cursor, position
+from shared.paging import Page, encode_cursor
+from shared.places import countries_of_region
 from shared.problem import not_found
-from shared.visibility import AMBER, AMBER_STRICT, CLEAR, GREEN, Outcome, Principal, sight
+from shared.visibility import AMBER, AMBER_STRICT, CLEAR, GREEN, WORLD, Outcome, Principal, sight
 from shared.visibility_people import shown_to
 
 SCAN = 400
-"""Rows read per step while a page is filled; a page ends early rather than reading more than SCAN_LIMIT rows."""
-SCAN_LIMIT = 4000
+"""Rows read per step while a page is filled. A page is short only where the list ends: one that ended early would say
+how much lies hidden behind it. `may_be_visible` leaves so little of that, that filling a page stays cheap."""
 
 
 async def list_plans(
     session: AsyncSession, principal: Principal, wanted: Filter, page: Page
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Newest first. The cursor is the last row looked at, so that hidden rows leave no gap to count."""
+    """Newest first. The cursor is the last plan shown."""
     query = select(PlanRow).where(may_be_visible(principal), *_clauses(wanted)).order_by(col(PlanRow.id).desc())
-    after, shown, read = (page.after or (None,))[0], [], 0
-    while read < SCAN_LIMIT:
+    after, shown = (page.after or (None,))[0], []
+    while True:
         step = query.where(col(PlanRow.id) < after) if after else query
         rows = list((await session.execute(step.limit(SCAN))).scalars())
-        read += len(rows)
         for row in rows:
             plan = plan_of_row(row)
             if sight(principal, plan.facts) is Outcome.FULL:
                 if len(shown) == page.limit:
-                    return shown, encode_cursor(position(shown, after, page.limit))
+                    return shown, encode_cursor((shown[-1]["id"],))
                 shown.append(shown_plan(plan, row.checked, principal))
             after = row.id
         if len(rows) < SCAN:
             return shown, None
-    return shown, encode_cursor(position(shown, after, page.limit))
 
 
 async def get_plan(session: AsyncSession, principal: Principal, plan_id: str) -> dict[str, Any]:
@@ -94,18 +94,46 @@ async def _visible_row(session: AsyncSession, principal: Principal, plan_id: str
 
 
 def may_be_visible(principal: Principal) -> ColumnElement[bool]:
-    """A necessary condition, for the index's sake. It never decides: `sight` does."""
+    """A necessary condition, for the index's sake, and so close that pages need not read through what is hidden. It never
+    decides: `sight` does."""
     if not principal.signed_in:
         return col(PlanRow.tlp) == CLEAR
-    named = select(col(PlanTagRow.plan)).where(
-        col(PlanTagRow.kind) == "named", col(PlanTagRow.value).in_(sorted({*principal.partners, str(principal.person)}))
-    )
-    labels = [CLEAR, GREEN, *([AMBER, AMBER_STRICT] if "coordinator" in principal.roles else [])]
+    named = _tagged("named", {*principal.partners, str(principal.person)})
+    labels = [CLEAR, *([GREEN] if principal.partners else [])]
     return or_(
         col(PlanRow.tlp).in_(labels),
+        _in_scope(principal),
         col(PlanRow.owner).in_(sorted(principal.partners)) if principal.partners else false(),
         col(PlanRow.posted_by) == principal.person,
-        col(PlanRow.id).in_(named),
+        named,
+    )
+
+
+def _in_scope(principal: Principal) -> ColumnElement[bool]:
+    if "coordinator" not in principal.roles:
+        return false()
+    scope = principal.scope
+    clauses: list[ColumnElement[bool]] = [col(PlanRow.tlp).in_([GREEN, AMBER, AMBER_STRICT])]
+    if scope.themes:
+        clauses.append(_has("theme", scope.themes))
+    if WORLD not in scope.regions:
+        regions = (countries_of_region(region) for region in scope.regions)
+        clauses.append(_has("country", scope.countries.union(*regions)))
+    return and_(*clauses)
+
+
+def _has(kind: str, values: Collection[str]) -> ColumnElement[bool]:
+    """As `_tagged`, asked row by row: for values that most plans may have."""
+    return exists().where(
+        col(PlanTagRow.plan) == col(PlanRow.id),
+        col(PlanTagRow.kind) == kind,
+        col(PlanTagRow.value).in_(sorted(values)),
+    )
+
+
+def _tagged(kind: str, values: Collection[str]) -> ColumnElement[bool]:
+    return col(PlanRow.id).in_(
+        select(col(PlanTagRow.plan)).where(col(PlanTagRow.kind) == kind, col(PlanTagRow.value).in_(sorted(values)))
     )
 
 
@@ -119,10 +147,7 @@ def _clauses(wanted: Filter) -> list[ColumnElement[bool]]:
     }
     for kind, values in tags.items():
         if values:
-            tagged = select(col(PlanTagRow.plan)).where(
-                col(PlanTagRow.kind) == kind, col(PlanTagRow.value).in_(sorted(values))
-            )
-            clauses.append(col(PlanRow.id).in_(tagged))
+            clauses.append(_tagged(kind, values))
     for column, values in (
         (PlanRow.type, wanted.types),
         (PlanRow.status, wanted.statuses),

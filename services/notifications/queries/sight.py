@@ -12,24 +12,8 @@ from services.notifications.domain import Contact, Lane, Names, Side, one_line, 
 from services.notifications.uow import Known, facts_for
 from shared.filters import Columns, Filter
 from shared.telemetry import exported, mark
-from shared.visibility import RED, Outcome, Principal, in_bulk
+from shared.visibility import PARTLY, RED, Outcome, Principal, followed, in_bulk
 from shared.visibility_people import People, people_told, with_people
-
-_PARTLY = (
-    "id",
-    "version",
-    "kind",
-    "overlap_kind",
-    "status",
-    "band",
-    "severity",
-    "alert",
-    "verdict",
-    "activity",
-    "reversed",
-    "by",
-)
-"""What of an event with hidden sides is shown: ids and codes; nothing that was derived from all sides."""
 
 _TRACKS = ("correlationid", "causationid", "traceparent", "partner", "tlp")
 """Attributes that lead to other events, or to the plans behind a hidden side."""
@@ -95,7 +79,7 @@ class Shown:
         if not self.sides:
             return self._way_of_plan(principal, asked, known.get(self.subject))
         sight = see(principal, self.sides, facts_for(self.sides, known), bulk=True)
-        if sight is None or (sight.blind and self.name == "alert.updated"):  # blind alerts do not follow later edits
+        if sight is None or not followed(sight.seen, self.name):
             return None
         if not asked.filter.empty and not any(asked.filter.passes(known[plan].columns) for plan in sight.full):
             return None
@@ -142,7 +126,7 @@ class Shown:
             ]
             kept = {name: data[name] for name in ("id", "alert") if name in data}
             return {**kept, "blind": True, "sides": sides, "contacts": contacts}
-        return {name: value for name, value in data.items() if way.whole or name in _PARTLY} | {"sides": sides}
+        return {name: value for name, value in data.items() if way.whole or name in PARTLY} | {"sides": sides}
 
     def text(self, way: Way) -> str:
         """The event as JSON, on one line."""
