@@ -310,12 +310,6 @@ def suggest_countries(text: str, limit: int = 3) -> list[str]:
     return sorted(best, key=lambda code: (-best[code], code))[:limit]
 
 
-def region_of(code: str) -> str:
-    """The smallest M49 region of a country: "014" Eastern Africa for KEN, "013" Central America for SLV, "035" for
-    THA. Antarctica belongs to no region but the world, "001". An unknown code is a KeyError."""
-    return _tables().regions_of[code][0]
-
-
 def regions_of(code: str) -> tuple[str, ...]:
     """All M49 regions of a country, from the smallest to the world: KEN gives ("014", "202", "002", "001")."""
     return _tables().regions_of[code]
@@ -329,12 +323,6 @@ def is_region(code: str) -> bool:
 def countries_of_region(m49: str) -> frozenset[str]:
     """The countries of a region of any level; "001" gives all. An unknown region is a KeyError."""
     return _tables().members[m49]
-
-
-def region_name(code: str, language: str = "en") -> str:
-    """The M49 name. A language that we do not have gives English; an unknown region is a KeyError."""
-    names = _tables().region_names[code]
-    return names.get(base_language(language), names["en"])
 
 
 def resolve_region(text: str) -> str | None:

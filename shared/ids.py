@@ -1,15 +1,12 @@
 """Ids are a port. UUIDv7 with a type prefix: `plan_0192f0c1...`; sortable by time, opaque to everybody else."""
 
 import os
-import re
 import secrets
 import threading
 from collections import Counter
 from typing import Protocol
 
 from shared.clock import Clock, SystemClock
-
-_PATTERN = re.compile(r"[a-z]{2,8}_[0-9a-f]{32}")
 
 
 class Ids(Protocol):
@@ -51,8 +48,3 @@ class SequentialIds:
     def new(self, prefix: str) -> str:
         self._counts[prefix] += 1
         return f"{prefix}_{self._counts[prefix]:032x}"
-
-
-def is_id(text: str, prefix: str) -> bool:
-    """Whether `text` has the form of an id with this prefix (it says nothing about existence)."""
-    return bool(_PATTERN.fullmatch(text)) and text.startswith(prefix + "_")

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from opentelemetry.trace import SpanKind
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.bus.port import Bus, BusUnavailable, Outgoing
@@ -131,12 +131,6 @@ class Relay:
                     "event.type": headers.get("ce_type", ""),
                 },
             )
-
-    async def backlog(self) -> int:
-        """How many events wait to be published."""
-        async with self._db.read() as session:
-            found = await session.execute(select(func.count()).where(self._outbox.c.published_at.is_(None)))
-            return int(found.scalar_one())
 
     async def _work(self, term: Term, stop: asyncio.Event) -> None:
         backoff = 0.1

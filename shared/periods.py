@@ -136,16 +136,6 @@ def parse_period(start: str | None, end: str | None = None, precision: str | Non
     return Period(unit(first, precision)[0], unit(last, precision)[1], precision)
 
 
-def distance_days(a: Period, b: Period) -> int:
-    """Days from the end of the earlier to the start of the later; 0 if they share a day, 1 if one follows the other."""
-    return max(0, (b.start - a.end).days, (a.start - b.end).days)
-
-
-def meets(a: Period, b: Period, tolerance_days: int = 0) -> bool:
-    """Whether they share a day, or lie no more than `tolerance_days` apart."""
-    return distance_days(a, b) <= tolerance_days
-
-
 @dataclass(frozen=True, slots=True)
 class ParsedText:
     """What a line of a document says. `period` is None if it was not understood, then `problem` says why:

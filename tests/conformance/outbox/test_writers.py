@@ -37,7 +37,7 @@ async def test_16_writers_lose_double_and_disorder_nothing(house: House) -> None
 
     await race(house, KEYS, EVENTS, delay=0.001 if house.db.is_sqlite else 0.006)
     async with asyncio.timeout(60):
-        while await relay.backlog():
+        while await house.unpublished():
             await asyncio.sleep(0.02)
     stop.set()
     naive_stop.set()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.periods import Period, PeriodError, distance_days, meets, parse_period, parse_period_text
+from shared.periods import Period, PeriodError, parse_period, parse_period_text
 
 
 def days(start: str, end: str, precision: str = "day") -> Period:
@@ -187,22 +187,3 @@ def test_any_line_gives_a_period_or_a_problem(text: str) -> None:
 PERIODS = st.tuples(st.integers(0, 400), st.integers(0, 40)).map(
     lambda pair: Period(date.fromordinal(736_000 + pair[0]), date.fromordinal(736_000 + pair[0] + pair[1]), "day")
 )
-
-
-@given(PERIODS, PERIODS)
-def test_distance_counts_days_between_the_nearest_ones(a: Period, b: Period) -> None:
-    in_a = range(a.start.toordinal(), a.end.toordinal() + 1)
-    in_b = range(b.start.toordinal(), b.end.toordinal() + 1)
-    expected = min(abs(x - y) for x in (in_a[0], in_a[-1]) for y in (in_b[0], in_b[-1]))
-    if set(in_a) & set(in_b):
-        expected = 0
-    assert distance_days(a, b) == distance_days(b, a) == expected
-    assert meets(a, b, expected)
-    assert expected == 0 or not meets(a, b, expected - 1)
-
-
-def test_neighbouring_days_are_one_apart() -> None:
-    a, b = days("2017-04-25", "2017-04-27"), days("2017-04-28", "2017-04-30")
-    assert distance_days(a, b) == 1
-    assert not meets(a, b)
-    assert meets(a, b, 1)
