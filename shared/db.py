@@ -23,6 +23,7 @@ from sqlalchemy import (
     event,
     func,
     literal,
+    make_url,
     select,
     text,
 )
@@ -33,7 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.types import TypeDecorator
 
-from shared.sqlite import install as install_sqlite
+from shared.sqlite_driver import opener
 
 AutoInt = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit autoincrement key; SQLite only autoincrements INTEGER."""
@@ -69,7 +70,6 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
-            install_sqlite()
             self._write = _sqlite_engine(url, 1, "BEGIN IMMEDIATE")
             self._read = _sqlite_engine(url, 4, "BEGIN")
         else:
@@ -124,12 +124,17 @@ def _postgres_engine(url: str, size: int) -> AsyncEngine:
 
 def _sqlite_engine(url: str, size: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(
-        url, poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0, pool_timeout=60, hide_parameters=True
+        url,
+        async_creator=opener(make_url(url).database or ":memory:"),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=60,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        connection.isolation_level = None  # the driver must not begin transactions behind our back
         cursor = connection.cursor()
         for pragma in (
             "journal_mode=WAL",

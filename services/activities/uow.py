@@ -1,9 +1,10 @@
 """The unit of work of this service: plans and what hangs on them, read and written in one transaction."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import delete, literal, or_, select, union_all
+from sqlalchemy import delete, literal, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -37,7 +38,17 @@ from shared.visibility import RED, facts_to_json
 
 TOPIC, SOURCE = "activities.v1", "/services/activities"
 MAX_CANDIDATES = 5000
-"""Rows read per side table and plan; the nearest in date stay (matching/candidates.py), and the answer says `capped`."""
+"""Rows read per side table and direction in time; the nearest in date stay (matching/candidates.py), and the answer says `capped`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A plan as matching reads it. `cluster`: the key of the group it fell into last."""
+
+    features: Features
+    owner: str
+    tlp: str
+    cluster: str
 
 
 class ActivitiesUnit(UnitOfWork):
@@ -47,6 +58,7 @@ class ActivitiesUnit(UnitOfWork):
         self, session: AsyncSession, clock: Clock, ids: Ids, *, actor: str, cause: Event | None = None
     ) -> None:
         super().__init__(session, kernel, clock, ids, topic=TOPIC, source=SOURCE, actor=actor, cause=cause)
+        self._seen: dict[str, Seen] = {}
 
     # --- plans
 
@@ -118,6 +130,7 @@ class ActivitiesUnit(UnitOfWork):
     async def _write_rows_of(self, plan: Plan, features: Features, *, again: bool = True) -> None:
         """Tags for lists, side rows for candidates. The features are in this transaction, not in matching's: that way
         any two plans posted at once are compared by whichever of the two is matched last."""
+        self._seen.pop(plan.id, None)
         if again:
             for table in (PlanTagRow, PlanCountryRow, PlanThemeRow, PlanWordRow):
                 await self.session.execute(delete(table).where(col(table.plan) == plan.id))
@@ -192,12 +205,29 @@ class ActivitiesUnit(UnitOfWork):
 
     # --- matching (only inside the lane, but for `candidates_of`, which plans:check shares)
 
-    async def features(self, plan_ids: Iterable[str]) -> dict[str, Features]:
+    async def seen(self, plan_ids: Iterable[str]) -> dict[str, Seen]:
+        """These plans as matching reads them; each is read once in a transaction."""
         ids = sorted(set(plan_ids))
-        found = await self.session.execute(
-            select(col(PlanRow.id), col(PlanRow.features)).where(col(PlanRow.id).in_(ids))
-        )
-        return {row.id: unpack(row.features, row.id) for row in found}
+        missing = [each for each in ids if each not in self._seen]
+        if missing:
+            columns = (PlanRow.id, PlanRow.features, PlanRow.owner, PlanRow.tlp, PlanRow.cluster)
+            found = await self.session.execute(select(*map(col, columns)).where(col(PlanRow.id).in_(missing)))
+            for row in found:
+                self._seen[row.id] = Seen(unpack(row.features, row.id), row.owner, row.tlp, row.cluster)
+        return {each: self._seen[each] for each in ids if each in self._seen}
+
+    async def features(self, plan_ids: Iterable[str]) -> dict[str, Features]:
+        return {key: one.features for key, one in (await self.seen(plan_ids)).items()}
+
+    async def store_clusters(self, clusters: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+        """Write down the group that each plan falls into now, by the group's key."""
+        for key, plans in clusters:
+            moved = {plan: one for plan, one in (await self.seen(plans)).items() if one.cluster != key}
+            if moved:
+                await self.session.execute(
+                    update(PlanRow).where(col(PlanRow.id).in_(sorted(moved))).values(cluster=key)
+                )
+                self._seen |= {plan: replace(one, cluster=key) for plan, one in moved.items()}
 
     async def candidates_of(self, features: Features) -> candidates.Chosen:
         """Stored plans that can match or overlap this one, itself left out: bounded range scans on the side tables."""
@@ -221,7 +251,11 @@ class ActivitiesUnit(UnitOfWork):
         return candidates.Chosen(tuple(sorted(found - {features.plan_id})), capped, placed)
 
     async def _near(self, table: Any, where: Any, middle: Any, limit: int, found: set[str]) -> bool:
-        rows = await self.session.execute(select(table.day, table.plan).where(where).limit(MAX_CANDIDATES + 1))
+        """The plans nearest to the middle day: two scans outward from it, so that a cut never depends on stored order."""
+        later = select(table.day, table.plan).where(where, table.day >= middle).order_by(table.day, table.plan)
+        earlier = select(table.day, table.plan).where(where, table.day < middle).order_by(table.day.desc(), table.plan)
+        halves = [each.limit(MAX_CANDIDATES + 1).subquery() for each in (later, earlier)]
+        rows = await self.session.execute(union_all(*(select(each.c.day, each.c.plan) for each in halves)))
         pairs = [(row.day, row.plan) for row in rows]
         chosen = candidates.choose(pairs, middle, limit)
         found.update(chosen.plan_ids)
@@ -255,14 +289,6 @@ class ActivitiesUnit(UnitOfWork):
         )
         return list(found.scalars())
 
-    async def red(self, plan_ids: Iterable[str]) -> set[str]:
-        """Those of these plans that are labelled RED now."""
-        ids = sorted(set(plan_ids))
-        found = await self.session.execute(
-            select(col(PlanRow.id)).where(col(PlanRow.id).in_(ids), col(PlanRow.tlp) == RED)
-        )
-        return set(found.scalars())
-
     async def verdicts(self, plan_ids: Iterable[str]) -> list[VerdictRow]:
         """What is in force about pairs with these plans: of several decisions on a pair the newest, and an older one
         again when that is taken back (ids of decisions sort by time)."""
@@ -274,21 +300,17 @@ class ActivitiesUnit(UnitOfWork):
         )
         return list({(row.kind, row.a, row.b): row for row in found.scalars()}.values())
 
-    async def activities_around(self, plan_ids: Iterable[str]) -> dict[str, dict[str, Features]]:
+    async def activities_around(self, plan_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The activities that these plans belong to, by cluster: all their plans, in order. None with a RED plan in it."""
-        theirs = select(col(PlanRow.cluster)).where(col(PlanRow.id).in_(sorted(set(plan_ids))))
-        found = await self.session.execute(
-            select(col(PlanRow.cluster), col(PlanRow.id), col(PlanRow.tlp), col(PlanRow.features))
-            .where(col(PlanRow.cluster).in_(theirs))
-            .order_by(col(PlanRow.id))
-        )
-        groups: dict[str, dict[str, Features]] = {}
+        keys = {one.cluster for one in (await self.seen(plan_ids)).values()}
+        found = await self.session.execute(select(col(PlanRow.id)).where(col(PlanRow.cluster).in_(sorted(keys))))
+        groups: dict[str, list[str]] = {}
         hidden: set[str] = set()
-        for row in found:
-            groups.setdefault(row.cluster, {})[row.id] = unpack(row.features, row.id)
-            if row.tlp == RED:
-                hidden.add(row.cluster)
-        return {key: plans for key, plans in groups.items() if key not in hidden}
+        for plan, one in (await self.seen(found.scalars())).items():
+            groups.setdefault(one.cluster, []).append(plan)
+            if one.tlp == RED:
+                hidden.add(one.cluster)
+        return {key: tuple(plans) for key, plans in groups.items() if key not in hidden}
 
     async def alerts_of(self, plan_ids: Iterable[str]) -> list[AlertRow]:
         """Every alert, of any status, with one of these plans on a side."""
@@ -298,6 +320,17 @@ class ActivitiesUnit(UnitOfWork):
             select(AlertRow).where(col(AlertRow.id).in_(inside)).order_by(col(AlertRow.id))
         )
         return list(found.scalars())
+
+    async def sides_stored(self, alerts: Sequence[str]) -> dict[str, set[str]]:
+        """The plans that stand on each of these alerts now."""
+        found: dict[str, set[str]] = {each: set() for each in alerts}
+        if alerts:
+            rows = await self.session.execute(
+                select(col(AlertSideRow.alert), col(AlertSideRow.plan)).where(col(AlertSideRow.alert).in_(alerts))
+            )
+            for row in rows:
+                found[row.alert].add(row.plan)
+        return found
 
     async def alert(self, alert_id: str) -> AlertRow | None:
         return await self.session.get(AlertRow, alert_id)

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlmodel import col
 
 from services.activities.domain.alerts import Action, Alert, Step, Wanted, reconcile, severity_level
-from services.activities.orm import AlertRow, AlertSideRow, PlanRow
+from services.activities.orm import AlertRow, AlertSideRow
 from services.activities.uow import ActivitiesUnit
 
 
@@ -27,8 +27,10 @@ async def settle_alerts(
     # an overlap is this component's affair only as long as the component is one of its sides
     existing = [alert_of(row) for row in rows.values()]
     alive = alive | await _alive_elsewhere(existing, plans, uow)
-    for step in reconcile(wanted, existing, decided, alive, reversal=reversal):
-        await _take(step, rows.get(step.alert.id), uow)
+    steps = reconcile(wanted, existing, decided, alive, reversal=reversal)
+    there = await uow.sides_stored([step.alert.id for step in steps if step.alert.id])
+    for step in steps:
+        await _take(step, rows.get(step.alert.id), there.get(step.alert.id, set()), uow)
 
 
 async def _alive_elsewhere(existing: Sequence[Alert], known: set[str], uow: ActivitiesUnit) -> frozenset[str]:
@@ -37,7 +39,7 @@ async def _alive_elsewhere(existing: Sequence[Alert], known: set[str], uow: Acti
     return frozenset(key for key, one in found.items() if one.matchable)
 
 
-async def _take(step: Step, row: AlertRow | None, uow: ActivitiesUnit) -> None:
+async def _take(step: Step, row: AlertRow | None, there: set[str], uow: ActivitiesUnit) -> None:
     now = uow.clock.now()
     alert = step.alert
     if row is None:
@@ -48,7 +50,7 @@ async def _take(step: Step, row: AlertRow | None, uow: ActivitiesUnit) -> None:
     if step.action is Action.REOPEN:
         row.opened_at = now
     write(row, alert)
-    await _write_sides(row, alert, uow)
+    await _write_sides(row, alert, there, uow)
     if step.action is Action.REFRESH:
         return
     await tell(row, step.action.value, uow)
@@ -80,7 +82,6 @@ async def tell(row: AlertRow, action: str, uow: ActivitiesUnit) -> None:
         "reason": row.reason,
         "sides": await sides_of(row.versions, uow, row.group_of),
     }
-    await uow.session.flush()
     uow.emit(action, row.id, row.version, data)
     uow.note(action, row.id, row.version, {"status": row.status, "reason": row.reason})
 
@@ -89,13 +90,9 @@ async def sides_of(
     versions: Mapping[str, int], uow: ActivitiesUnit, group_of: Mapping[str, int] | None = None
 ) -> list[dict[str, Any]]:
     """Sides for a fact. group_of: for an overlap, which of the two activities a plan is a posting of."""
-    found = await uow.session.execute(
-        select(col(PlanRow.id), col(PlanRow.owner)).where(col(PlanRow.id).in_(list(versions)))
-    )
-    owners = {row.id: row.owner for row in found}
-    groups = group_of or {}
+    plans, groups = await uow.seen(versions), group_of or {}
     return [
-        {"plan": plan, "version": versions[plan], "partner": owners[plan], "group": groups.get(plan, 0)}
+        {"plan": plan, "version": versions[plan], "partner": plans[plan].owner, "group": groups.get(plan, 0)}
         for plan in sorted(versions)
     ]
 
@@ -117,12 +114,8 @@ def alert_of(row: AlertRow) -> Alert:
     return Alert(row.id, row.version, row.status, wanted, row.reason)
 
 
-async def _write_sides(row: AlertRow, alert: Alert, uow: ActivitiesUnit) -> None:
+async def _write_sides(row: AlertRow, alert: Alert, there: set[str], uow: ActivitiesUnit) -> None:
     """A closed alert keeps its sides, so that it is found, and opens again, when a plan that moved away comes back."""
-    there: set[str] = set()
-    if row.version:
-        sides = select(col(AlertSideRow.plan)).where(col(AlertSideRow.alert) == row.id)
-        there = set((await uow.session.execute(sides)).scalars())
     gone = there - alert.wanted.plans
     if gone:
         await uow.session.execute(

@@ -18,7 +18,7 @@ from services.activities.domain.alerts import LIVE
 from services.activities.domain.content import Invalid
 from services.activities.handlers import lane
 from services.activities.handlers.alerts import sides_of, tell
-from services.activities.matching.engine import compare
+from services.activities.matching.engine import fingerprint
 from services.activities.orm import ActivityRow, AlertRow, DecisionRow, PlanRow, VerdictRow
 from services.activities.uow import ActivitiesUnit, represent_decision
 from shared.auth import require
@@ -169,10 +169,8 @@ async def _store_verdicts(made: DecisionRow, row: AlertRow, pairs: Sequence[Pair
     kind = "overlap" if row.kind == "overlap" and made.verdict == "distinct" else "duplicate"
     features = await uow.features({each for pair in pairs for each in pair})
     for a, b in pairs:
-        fingerprint = compare(features[a], features[b]).fingerprint
-        uow.session.add(
-            VerdictRow(kind=kind, a=a, b=b, verdict=made.verdict, fingerprint=fingerprint, decision=made.id)
-        )
+        print_ = fingerprint(features[a], features[b])
+        uow.session.add(VerdictRow(kind=kind, a=a, b=b, verdict=made.verdict, fingerprint=print_, decision=made.id))
     await uow.session.flush()
 
 

@@ -11,26 +11,21 @@ from dataclasses import asdict
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import delete, or_
 from sqlmodel import col
 
 from services.activities.domain.alerts import Wanted
 from services.activities.handlers.alerts import settle_alerts
+from services.activities.handlers.component import Component, Pair
 from services.activities.matching import groups, overlaps
 from services.activities.matching.candidates import Chosen
-from services.activities.matching.engine import Contribution, Match, compare, match
+from services.activities.matching.engine import Match, fingerprint, match
 from services.activities.matching.explain import explain
 from services.activities.matching.features import Features
 from services.activities.matching.groups import Group
 from services.activities.matching.table import FeatureTable
-from services.activities.orm import MatchRow, PlanRow, VerdictRow
+from services.activities.orm import MatchRow
 from services.activities.uow import ActivitiesUnit
-
-MAX_COMPONENT = 80
-"""Plans that one change may re-cluster: mean-link is cubic, and the lane waits. Real groups have a handful; what a flood
-of copies exceeds is left for later changes, and the alerts say `capped`."""
-
-Pair = tuple[str, str]
 
 
 async def rematch(plan_id: str, uow: ActivitiesUnit) -> None:
@@ -62,7 +57,7 @@ async def settle(
     transaction already. reversal: a decision was taken back.
     """
     chosen = chosen or {}
-    state = await _State.of(seeds, set(around), uow)
+    state = await Component.of(seeds, set(around), uow)
     capped = state.capped or any(each.capped for each in chosen.values())
     shown = sorted(state.plans - state.red)
     # seconds for a hundred near copies: on a thread, so that streams and the lease's renewal go on meanwhile
@@ -74,8 +69,8 @@ async def settle(
         state.apart,
         {key: state.partner(key) for key in shown},
     )
-    await _store_clusters(
-        [*((group.key, group.plans) for group in clustered), *((key, (key,)) for key in state.red)], uow
+    await uow.store_clusters(
+        [*((group.key, group.plans) for group in clustered), *((key, (key,)) for key in sorted(state.red))]
     )
     wanted = [_duplicate(group, state, capped) for group in clustered if group.alerting]
     wanted += [_private(pair, state, capped) for pair in sorted(state.edges) if _concerns_red(pair, state)]
@@ -91,78 +86,7 @@ async def settle(
     )
 
 
-class _State:
-    """The component of some plans: everything tied to them by a match, a verdict or a present cluster."""
-
-    def __init__(self) -> None:
-        self.features: dict[str, Features] = {}
-        self.neighbours: dict[str, Features] = {}
-        self.everybody: dict[str, Features] = {}
-        self.edges: dict[Pair, Match] = {}
-        self.linked: set[Pair] = set()
-        self.apart: set[Pair] = set()
-        self.apart_by_people: set[Pair] = set()
-        self.no_overlap: set[Pair] = set()
-        self.red: set[str] = set()
-        self.capped = False
-
-    @property
-    def plans(self) -> set[str]:
-        return set(self.features)
-
-    @property
-    def held_apart(self) -> set[frozenset[str]]:
-        """Pairs that people decided on: their alert ends as decided, not as gone."""
-        return {frozenset(pair) for pair in self.apart_by_people | self.no_overlap}
-
-    def meet(self, neighbours: dict[str, Features]) -> None:
-        self.neighbours, self.everybody = neighbours, self.features | neighbours
-
-    def partner(self, plan: str) -> str:
-        return str((self.features.get(plan) or self.neighbours[plan]).partner)
-
-    @classmethod
-    async def of(cls, seeds: set[str], around: set[str], uow: ActivitiesUnit) -> "_State":
-        state = cls()
-        rows: dict[Pair, MatchRow] = {}
-        verdicts: dict[tuple[str, str, str], VerdictRow] = {}
-        members, fresh = set[str](), set(seeds)
-        while fresh:
-            members |= fresh
-            matched = await uow.match_rows(fresh)
-            said = await uow.verdicts(fresh)
-            rows |= {(row.a, row.b): row for row in matched}
-            verdicts |= {(row.kind, row.a, row.b): row for row in said}
-            ties: list[MatchRow | VerdictRow] = [*matched, *(row for row in said if row.verdict == "link")]
-            found = sorted((around | {each for row in ties for each in (row.a, row.b)}) - members)
-            room = max(0, MAX_COMPONENT - len(members))
-            state.capped |= len(found) > room
-            around, fresh = set[str](), set(found[:room])
-        state.features = await uow.features(members)
-        state.red = await uow.red(members)
-        state.edges = {pair: _match_of(row.document) for pair, row in rows.items()}
-        await state._read_verdicts(verdicts.values(), uow)
-        state.apart = state.apart_by_people | groups.never_pairs(
-            [state.features[key] for key in sorted(state.features)]
-        )
-        return state
-
-    async def _read_verdicts(self, verdicts: Iterable[VerdictRow], uow: ActivitiesUnit) -> None:
-        """A `distinct` holds while the pair's fingerprint does; a `link` holds until it is reversed (or cancelled)."""
-        rows = list(verdicts)
-        missing = {each for row in rows for each in (row.a, row.b)} - self.plans
-        known = self.features | (await uow.features(missing) if missing else {})
-        for row in rows:
-            a, b = known[row.a], known[row.b]
-            pair = (row.a, row.b)
-            if row.verdict == "link":
-                if a.matchable and b.matchable:
-                    self.linked.add(pair)
-            elif compare(a, b).fingerprint == row.fingerprint:
-                (self.apart_by_people if row.kind == "duplicate" else self.no_overlap).add(pair)
-
-
-def _duplicate(group: Group, state: _State, capped: bool) -> Wanted:
+def _duplicate(group: Group, state: Component, capped: bool) -> Wanted:
     across = [(a, b) for a in group.plans for b in group.plans if a < b and state.partner(a) != state.partner(b)]
     united = groups.group(group.plans, (), state.linked, (), {})
     home = {plan: one.key for one in united for plan in one.plans}
@@ -183,7 +107,7 @@ def _duplicate(group: Group, state: _State, capped: bool) -> Wanted:
     )
 
 
-def _concerns_red(pair: Pair, state: _State) -> bool:
+def _concerns_red(pair: Pair, state: Component) -> bool:
     """A RED plan is in no group and in no overlap: each of its matches is an alert of that pair alone, so that nobody
     who is not named sees an alert, a side, a count or a change because of it."""
     a, b = pair
@@ -195,13 +119,13 @@ def _concerns_red(pair: Pair, state: _State) -> bool:
     )
 
 
-def _private(pair: Pair, state: _State, capped: bool) -> Wanted:
+def _private(pair: Pair, state: Component, capped: bool) -> Wanted:
     edge = state.edges[pair]
     return Wanted(
         kind="duplicate",
         groups=(pair,),
         versions={plan: state.features[plan].version for plan in pair},
-        fingerprint=_fingerprint([pair], state.features),
+        fingerprint=_prints_of([pair], state.features),
         settled=pair in state.linked,
         private=True,
         band=edge.band,
@@ -212,7 +136,7 @@ def _private(pair: Pair, state: _State, capped: bool) -> Wanted:
 
 
 async def _overlaps(
-    clustered: Sequence[Group], state: _State, chosen: Mapping[str, Chosen], uow: ActivitiesUnit
+    clustered: Sequence[Group], state: Component, chosen: Mapping[str, Chosen], uow: ActivitiesUnit
 ) -> tuple[list[Wanted], set[str]]:
     """Overlaps of the touched activities with their neighbours, and the plans of those neighbours."""
     around: set[str] = set()
@@ -221,8 +145,8 @@ async def _overlaps(
         around.update(near.placed)
     outside = around - state.plans
     homes = await uow.activities_around(outside) if outside else {}
-    state.meet({plan: features for plans in homes.values() for plan, features in plans.items()})
-    activities = {group.key: group.plans for group in clustered} | {key: tuple(homes[key]) for key in homes}
+    state.meet(await uow.features(plan for plans in homes.values() for plan in plans))
+    activities = {group.key: group.plans for group in clustered} | homes
     found: list[Wanted] = []
     done: set[frozenset[str]] = set()
     for group in clustered:
@@ -237,7 +161,7 @@ async def _overlaps(
     return found, set(state.neighbours)
 
 
-def _between(left: Sequence[str], right: Sequence[str], state: _State) -> overlaps.Overlap | None:
+def _between(left: Sequence[str], right: Sequence[str], state: Component) -> overlaps.Overlap | None:
     everybody = state.everybody
     pairs = {(min(a, b), max(a, b)) for a in left for b in right}
     # who called two plans distinct has seen that they meet: that is not asked again under another name
@@ -247,12 +171,10 @@ def _between(left: Sequence[str], right: Sequence[str], state: _State) -> overla
     # A plan that was committed a moment ago is seen here before its own turn in the lane. If it may be the same activity,
     # that question comes first: else an overlap would open now and close again when its turn comes.
     unasked = pairs - state.edges.keys() - state.apart
-    if found and any(compare(everybody[a], everybody[b]).band != "none" for a, b in sorted(unasked)):
-        return None
-    return found
+    return None if found and any(state.may_be_one(pair) for pair in unasked) else found
 
 
-def _overlap(one: overlaps.Overlap, left: tuple[str, ...], right: tuple[str, ...], state: _State) -> Wanted:
+def _overlap(one: overlaps.Overlap, left: tuple[str, ...], right: tuple[str, ...], state: Component) -> Wanted:
     everybody = state.everybody
     first, second = sorted((left, right))
     return Wanted(
@@ -301,14 +223,14 @@ def fingerprint_now(groups_: Sequence[Sequence[str]], features: Mapping[str, Fea
         across = [(a, b) for a in plans for b in plans if a < b and features[a].partner != features[b].partner]
     else:
         across = [(min(a, b), max(a, b)) for a in groups_[0] for b in groups_[1]]
-    return _fingerprint(across, features)
+    return _prints_of(across, features)
 
 
-def _fingerprint(pairs: Iterable[Pair], features: Mapping[str, Features]) -> str:
+def _prints_of(pairs: Iterable[Pair], features: Mapping[str, Features]) -> str:
     """What a decision on these pairs is about: one digest over the pairs' own fingerprints."""
     digest = blake2b(digest_size=16)
     for a, b in sorted(pairs):
-        digest.update(compare(features[a], features[b]).fingerprint.encode())
+        digest.update(fingerprint(features[a], features[b]).encode())
     return digest.hexdigest()
 
 
@@ -321,18 +243,3 @@ async def _store_matches(plan_id: str, before: Sequence[MatchRow], found: Sequen
             MatchRow(a=one.a, b=one.b, score=one.score, band=one.band, in_house=one.in_house, document=asdict(one))
         )
     await uow.session.flush()
-
-
-async def _store_clusters(clusters: Iterable[tuple[str, tuple[str, ...]]], uow: ActivitiesUnit) -> None:
-    for key, plans in clusters:
-        await uow.session.execute(
-            update(PlanRow).where(col(PlanRow.id).in_(plans), col(PlanRow.cluster) != key).values(cluster=key)
-        )
-
-
-def _match_of(document: Mapping[str, Any]) -> Match:
-    values: dict[str, Any] = dict(document) | {
-        "contributions": tuple(Contribution(**row) for row in document["contributions"]),
-        "versions": tuple(document["versions"]),
-    }
-    return Match(**values)

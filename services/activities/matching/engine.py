@@ -75,16 +75,19 @@ def match(features: Features, table: FeatureTable, weights: Weights = FIRST) -> 
         return []
     levels = _levels(features, table)
     scores = _scores(levels, weights, len(table))
-    refused = [codes.index_of(status, codes.STATUSES) for status in codes.UNMATCHED_STATUSES]
-    kept = (
-        (scores >= weights.probable)
-        & ~np.isin(table.rows["status"], refused)
-        & (table.rows["plan"] != features.row["plan"])
-    )
     found = [
-        _explained(features, table.at(int(i)), levels, int(i), int(scores[i]), weights) for i in np.flatnonzero(kept)
+        _explained(features, table.at(i), levels, i, int(scores[i]), weights)
+        for i in _kept(features, table, scores, weights)
     ]
     return sorted(found, key=lambda one: (-one.score, one.a, one.b))
+
+
+def alike(features: Features, table: FeatureTable, weights: Weights = FIRST) -> set[str]:
+    """Ids of the plans that `match` would return, without their explanations."""
+    if not len(table) or not features.matchable:
+        return set()
+    scores = _scores(_levels(features, table), weights, len(table))
+    return {table.at(i).plan_id for i in _kept(features, table, scores, weights)}
 
 
 def compare(a: Features, b: Features, weights: Weights = FIRST) -> Match:
@@ -106,6 +109,26 @@ def coverage(features: Features) -> Coverage:
 def probability(score: int) -> float:
     """Odds of `score` hundredths of a bit, as a probability."""
     return 1 / (1 + 2 ** (-score / 100))
+
+
+def fingerprint(a: Features, b: Features, weights: Weights = FIRST) -> str:
+    """What a decision on this pair is about: changes when what is compared, or the weights, change. Symmetric."""
+    digest = blake2b(weights.version.encode(), digest_size=16)
+    for features in sorted((a, b), key=lambda one: one.plan_id):
+        row: Any = np.frombuffer(features.packed, ROW).copy()
+        row["plan_version"] = 0
+        digest.update(row.tobytes())
+    return digest.hexdigest()
+
+
+def _kept(features: Features, table: FeatureTable, scores: Array, weights: Weights) -> list[int]:
+    refused = [codes.index_of(status, codes.STATUSES) for status in codes.UNMATCHED_STATUSES]
+    kept = (
+        (scores >= weights.probable)
+        & ~np.isin(table.rows["status"], refused)
+        & (table.rows["plan"] != features.row["plan"])
+    )
+    return [int(index) for index in np.flatnonzero(kept)]
 
 
 def _levels(features: Features, table: FeatureTable) -> dict[str, Array]:
@@ -143,14 +166,5 @@ def _explained(
         contributions=tuple(rows),
         weights_version=weights.version,
         versions=(a.version, b.version),
-        fingerprint=_fingerprint(a, b, weights),
+        fingerprint=fingerprint(a, b, weights),
     )
-
-
-def _fingerprint(a: Features, b: Features, weights: Weights) -> str:
-    digest = blake2b(weights.version.encode(), digest_size=16)
-    for features in (a, b):
-        row: Any = np.frombuffer(features.packed, ROW).copy()
-        row["plan_version"] = 0
-        digest.update(row.tobytes())
-    return digest.hexdigest()
