@@ -27,17 +27,21 @@ def environment_of(
     bus_url: str,
     api_url: str,
     secrets: Mapping[str, str],
+    upstreams: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The environment of one process: a service or the dashboard. KeyError where a secret of its is not given.
 
     database_url  service -> its own database
     api_url       where the gateway answers: the dashboard is a client like any other
+    upstreams     service -> where it answers, when the gateway is nginx: the health of the whole is then asked by the
+                  dashboard's process
     """
     found = {"CONVENE_LOG_FORMAT": "json", **{name: secrets[name] for name in SECRETS[process]}}
     if process in SERVICES:
         found |= {f"{process.upper()}_DATABASE_URL": database_url(process), "BUS_URL": bus_url}
     if process == DASHBOARD:
         found |= {"CONVENE_API_URL": api_url}
+        found |= {f"CONVENE_UPSTREAM_{service.upper()}": url for service, url in (upstreams or {}).items()}
     return found
 
 

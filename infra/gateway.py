@@ -16,13 +16,13 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from infra.front import Front, Probe
-from infra.routes import DASHBOARD, SERVICES, is_stream
+from infra.front import Front
+from infra.readiness import probes_of
+from infra.routes import DASHBOARD, is_stream
 from shared.problem import MEDIA_TYPE, Problem
 
 log = structlog.get_logger(__name__)
 
-PREFIX = "CONVENE_UPSTREAM_"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _HOP_BY_HOP = frozenset(
@@ -41,18 +41,6 @@ _HOP_BY_HOP = frozenset(
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-def upstreams_of(environment: Mapping[str, str]) -> dict[str, list[str]]:
-    """`CONVENE_UPSTREAM_ACTIVITIES=http://a:8001,http://b:8001`, for each service and the dashboard."""
-    found: dict[str, list[str]] = {}
-    for owner in (*SERVICES, DASHBOARD):
-        text = environment.get(PREFIX + owner.upper(), "")
-        urls = [each.strip().rstrip("/") for each in text.split(",") if each.strip()]
-        if not urls:
-            raise ValueError(f"{PREFIX}{owner.upper()} is not set: where does {owner} answer?")
-        found[owner] = urls
-    return found
-
-
 class Gateway:
     """An ASGI application over `upstreams` (owner -> base URLs of its replicas)."""
 
@@ -69,8 +57,8 @@ class Gateway:
         owners: dict[str, ASGIApp] = {
             owner: Proxy(owner, urls, self._client, self.closing) for owner, urls in upstreams.items()
         }
-        probes: dict[str, Probe] = {owner: self._probe(urls) for owner, urls in upstreams.items() if owner != DASHBOARD}
-        self._front = Front(owners, probes, self._lifespan)
+        services = {owner: urls for owner, urls in upstreams.items() if owner != DASHBOARD}
+        self._front = Front(owners, probes_of(services, self._client), self._lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._front(scope, receive, send)
@@ -80,23 +68,6 @@ class Gateway:
         yield
         self.closing.set()
         await self._client.aclose()
-
-    def _probe(self, urls: Sequence[str]) -> Probe:
-        async def ask() -> tuple[bool, Mapping[str, Any]]:
-            answers = await asyncio.gather(*(self._readiness(url) for url in urls))
-            ready = [checks for ok, checks in answers if ok]
-            replicas = {url: ok for url, (ok, _) in zip(urls, answers, strict=True)}
-            return bool(ready), {"replicas": replicas, "checks": (ready or [answers[0][1]])[0]}
-
-        return ask
-
-    async def _readiness(self, url: str) -> tuple[bool, Mapping[str, Any]]:
-        try:
-            response = await self._client.get(f"{url}/readyz", timeout=5)
-            said = response.json()
-        except (httpx.HTTPError, ValueError) as error:
-            return False, {"gateway": type(error).__name__}
-        return response.status_code == 200, said.get("checks", {}) if isinstance(said, dict) else {}
 
 
 class Proxy:

@@ -2,8 +2,12 @@
 
 import asyncio
 import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import httpx
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from infra.cli.output import REFUSED, Failure
@@ -71,21 +75,38 @@ def _clock(settings: ServiceSettings) -> SystemClock:
     return SystemClock.starting_at(settings.clock_start) if settings.clock_start else SystemClock()
 
 
-def _dashboard() -> ASGIApp:
+def _dashboard(transport: httpx.AsyncBaseTransport | None = None) -> ASGIApp:
+    """The pages, and beside them the health of the whole and the problem pages, for a gateway that knows neither.
+
+    Which services there are for it to ask is in `CONVENE_UPSTREAM_...`; without, `/readyz` speaks for this process alone.
+    """
     from dashboard.app import build as build_dashboard
     from dashboard.settings import DashboardSettings
+    from infra.readiness import PREFIX, probes_of, upstreams_of
 
     logs.setup(os.environ.get("CONVENE_LOG_FORMAT", "console"), os.environ.get("CONVENE_LOG_LEVEL", "INFO"))
-    # health and the problem pages are served beside it, for a gateway that knows neither
-    return Front({DASHBOARD: build_dashboard(DashboardSettings())}, {})  # pyright: ignore[reportCallIssue]
+    told = any(f"{PREFIX}{service.upper()}" in os.environ for service in SERVICES)
+    client = httpx.AsyncClient(transport=transport, trust_env=False)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        async with client:
+            yield
+
+    try:
+        probes = probes_of(upstreams_of(os.environ, SERVICES), client) if told else {}
+    except ValueError as error:
+        raise Failure(str(error)) from error
+    return Front({DASHBOARD: build_dashboard(DashboardSettings())}, probes, lifespan)  # pyright: ignore[reportCallIssue]
 
 
 def _gateway():
-    from infra.gateway import Gateway, upstreams_of
+    from infra.gateway import Gateway
+    from infra.readiness import upstreams_of
 
     logs.setup(os.environ.get("CONVENE_LOG_FORMAT", "console"), os.environ.get("CONVENE_LOG_LEVEL", "INFO"))
     try:
-        gateway = Gateway(upstreams_of(os.environ))
+        gateway = Gateway(upstreams_of(os.environ, (*SERVICES, DASHBOARD)))
     except ValueError as error:
         raise Failure(str(error)) from error
     return gateway, gateway.closing.set

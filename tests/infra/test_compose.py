@@ -22,6 +22,7 @@ from infra.native.settings import (
     kafka_settings,
     postgres_settings,
 )
+from infra.readiness import PREFIX
 from infra.routes import DASHBOARD, SERVICES
 from infra.services import settings_of
 
@@ -89,6 +90,7 @@ def differences(compose: Mapping[str, Any]) -> Iterator[str]:
             bus_url="kafka://kafka:9092",
             api_url="http://gateway:8000",
             secrets={name: given(name) for names in SECRETS.values() for name in names},
+            upstreams={service: f"http://{service}:8000" for service in SERVICES},
         ) | ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel:4318"} if process in SERVICES else {})
         if found["environment"] != expected:
             yield f"{process}: {sorted(set(found['environment'].items()) ^ set(expected.items()))}"
@@ -139,6 +141,7 @@ def test_compose_says_what_the_native_stack_says() -> None:
         lambda services: services["activities"]["environment"].update(BUS_URL="memory://"),
         lambda services: services["notifications"]["environment"].pop("NOTIFICATIONS_CURSOR_KEY"),
         lambda services: services["partners"]["environment"].update(PARTNERS_BOOTSTRAP_KEY="cvn_" + "x" * 43),
+        lambda services: services["dashboard"]["environment"].pop("CONVENE_UPSTREAM_PARTNERS"),
         lambda services: services["migrate-activities"].update(command=["migrate", "partners"]),
         lambda services: services["activities"].update(depends_on={}),
         lambda services: services["mail"].update(environment={"UI_PASSWORD": "convene"}),
@@ -168,6 +171,7 @@ def test_every_process_starts_with_what_compose_gives_it(monkeypatch: pytest.Mon
             known |= {str(each) for each in getattr(field.validation_alias, "choices", ())}
         if process == DASHBOARD:
             known.add("CONVENE_LOG_FORMAT")  # read where it is served, for it has no settings of a service
+            known |= {f"{PREFIX}{service.upper()}" for service in SERVICES}  # whose health it tells, read there, too
         assert environment.keys() <= known, process
 
 

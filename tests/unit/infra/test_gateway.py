@@ -7,7 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.gateway import Gateway, upstreams_of
+from infra.gateway import Gateway
+from infra.readiness import upstreams_of
+from infra.routes import DASHBOARD, SERVICES
 
 UPSTREAMS = {
     "activities": ["http://a1", "http://a2"],
@@ -186,6 +188,6 @@ async def test_streams_end_as_soon_as_the_gateway_closes() -> None:
 
 def test_every_owner_must_have_an_address() -> None:
     full = {f"CONVENE_UPSTREAM_{owner.upper()}": ", ".join(urls) for owner, urls in UPSTREAMS.items()}
-    assert upstreams_of(full) == UPSTREAMS
+    assert upstreams_of(full, (*SERVICES, DASHBOARD)) == UPSTREAMS
     with pytest.raises(ValueError, match="CONVENE_UPSTREAM_PARTNERS"):
-        upstreams_of({name: value for name, value in full.items() if "PARTNERS" not in name})
+        upstreams_of({name: value for name, value in full.items() if "PARTNERS" not in name}, SERVICES)
