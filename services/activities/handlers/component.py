@@ -12,8 +12,8 @@ from services.activities.uow import ActivitiesUnit
 from shared.visibility import RED
 
 MAX_COMPONENT = 80
-"""Plans that one change may re-cluster: mean-link is cubic, and the lane waits. Real groups have a handful; what a flood
-of copies exceeds is left for later changes, and the alerts say `capped`."""
+"""Plans that one change may re-cluster: every pair of them has a stored explanation to read, and the lane waits. Real
+groups have a handful; what a flood of copies exceeds is left for later changes, and the alerts say `capped`."""
 
 Pair = tuple[str, str]
 

@@ -60,7 +60,7 @@ async def settle(
     state = await Component.of(seeds, set(around), uow)
     capped = state.capped or any(each.capped for each in chosen.values())
     shown = sorted(state.plans - state.red)
-    # seconds for a hundred near copies: on a thread, so that streams and the lease's renewal go on meanwhile
+    # on a thread, so that streams and the lease's renewal go on meanwhile
     clustered = await asyncio.to_thread(
         groups.group,
         shown,

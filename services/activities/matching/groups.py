@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import combinations, product
 
 from services.activities.matching.engine import Band, Match, compare, probability
@@ -71,10 +72,7 @@ def group(
     linked = _pairs(must_link, owners) - apart
     scores = {pair: edge.score for pair, edge in known.items()}
 
-    clusters = _united(ids, linked, apart)
-    while step := _best_step(clusters, scores, apart, linked, owners):
-        left, right = step
-        clusters = sorted([*(c for c in clusters if c not in (left, right)), tuple(sorted(left + right))])
+    clusters = _joined(_united(ids, linked, apart), scores, apart, linked, owners)
     return [_built(cluster, known, linked, owners) for cluster in clusters]
 
 
@@ -109,27 +107,78 @@ def _united(ids: Sequence[str], linked: set[Pair], apart: set[Pair]) -> list[tup
     return sorted(set(home.values()))
 
 
-def _best_step(
+@dataclass(slots=True)
+class _Tie:
+    """What is between two clusters: scores of the pairs that have one, added up, and whether the two may be one."""
+
+    total: int = 0
+    scored: int = 0
+    ruled_out: bool = False
+
+    def __add__(self, other: _Tie) -> _Tie:
+        return _Tie(self.total + other.total, self.scored + other.scored, self.ruled_out or other.ruled_out)
+
+
+def _joined(
     clusters: Sequence[tuple[str, ...]],
     scores: Mapping[Pair, int],
     apart: set[Pair],
     linked: set[Pair],
     owners: Mapping[str, str],
-) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """The two clusters with the highest mean score above 0 that may be one. Ties go to the smaller ids."""
-    best: tuple[float, tuple[str, ...], tuple[str, ...]] | None = None
-    for left, right in combinations(clusters, 2):
-        across = [_pair(a, b) for a, b in product(left, right)]
-        if not any(pair in scores for pair in across) or any(pair in apart for pair in across):
+) -> list[tuple[str, ...]]:
+    """Join the two clusters with the highest mean score above 0, again and again. Ties go to the smaller ids.
+
+    A cluster's name is its smallest plan. Sums of a joined cluster are sums of its parts', so a step costs a row, not a
+    square.
+    """
+    members = {cluster[0]: cluster for cluster in clusters}
+    home = {plan: cluster[0] for cluster in clusters for plan in cluster}
+    ties: dict[str, dict[str, _Tie]] = {name: {} for name in members}
+    for a, b in {*scores, *apart, *_of_one_partner(owners)}:
+        if home[a] != home[b]:
+            pair = _Tie(scores.get((a, b), 0), int((a, b) in scores))
+            pair.ruled_out = (a, b) in apart or (
+                owners[a] == owners[b] and (a, b) not in scores and (a, b) not in linked
+            )
+            both = ties[home[a]].get(home[b], _Tie()) + pair
+            ties[home[a]][home[b]] = ties[home[b]][home[a]] = both
+    queue: list[tuple[float, str, str, int]] = []
+
+    def offer(left: str, right: str) -> None:
+        size = len(members[left]) * len(members[right])
+        tie = ties[left][right]
+        mean = (tie.total + MISSING * (size - tie.scored)) / size
+        if tie.scored and not tie.ruled_out and mean > 0:
+            # the sizes say whether an offer is still about the clusters that it was made for
+            heappush(queue, (-mean, min(left, right), max(left, right), len(members[left]) + len(members[right])))
+
+    for left, others in ties.items():
+        for right in others:
+            if left < right:
+                offer(left, right)
+    while queue:
+        _, left, right, size = heappop(queue)
+        if left not in members or right not in members or len(members[left]) + len(members[right]) != size:
             continue
-        if any(owners[a] == owners[b] and (a, b) not in scores and (a, b) not in linked for a, b in across):
+        joined = tuple(sorted(members[left] + members[right]))
+        if len({owners[plan] for plan in joined}) > MAX_PARTNERS:
             continue
-        if len({owners[plan] for plan in left + right}) > MAX_PARTNERS:
-            continue
-        mean = sum(scores.get(pair, MISSING) for pair in across) / len(across)
-        if mean > 0 and (best is None or mean > best[0]):
-            best = (mean, left, right)
-    return best and best[1:]
+        del members[right]
+        members[left] = joined
+        for other, tie in ties.pop(right).items():
+            ties[other].pop(right)
+            if other != left:
+                ties[left][other] = ties[other][left] = ties[left].get(other, _Tie()) + tie
+        for other in ties[left]:
+            offer(left, other)
+    return sorted(members.values())
+
+
+def _of_one_partner(owners: Mapping[str, str]) -> list[Pair]:
+    theirs: dict[str, list[str]] = {}
+    for plan, owner in owners.items():
+        theirs.setdefault(owner, []).append(plan)
+    return [_pair(a, b) for plans in theirs.values() for a, b in combinations(plans, 2)]
 
 
 def _built(

@@ -98,7 +98,7 @@ class Play:
 
     async def post(self) -> None:
         poster = self.chance.choice(POSTERS)
-        body = self._validated(await self._draw(_FIELDS))
+        body = self.validated(await self._draw(_FIELDS))
         async with self.db.write() as session:
             uow = self.unit(session, poster.id)
             stored = await plans.post_plan(PostPlan(body), uow, principal(poster))
@@ -157,7 +157,7 @@ class Play:
         async with self.db.write() as session:
             uow = self.unit(session, poster.id)
             command = AmendPlan(row.id, row.version, patch)
-            stored, changed = await plans.amend_plan(command, uow, principal(poster), self._validated)
+            stored, changed = await plans.amend_plan(command, uow, principal(poster), self.validated)
             await uow.flush()
         if changed:
             self._changed(stored, f"amend {patch}")
@@ -187,7 +187,7 @@ class Play:
         }
         return {name: value for each in names for name, value in drawn[each].items()}
 
-    def _validated(self, document: Any) -> dict[str, Any]:
+    def validated(self, document: Any) -> dict[str, Any]:
         body = PlanBody.model_validate(document).model_dump()
         # a RED plan is for its poster and the coordinator, so that somebody can decide on it
         return body | {"named_people": [CORA.id] if body["tlp"] == "RED" else None}

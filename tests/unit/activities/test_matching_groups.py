@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import combinations, product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.activities.matching.engine import Match, compare, probability
-from services.activities.matching.groups import MAX_PARTNERS, group, never_pairs
+from services.activities.matching.groups import MAX_PARTNERS, MISSING, group, never_pairs
 from services.activities.matching.weights import FIRST
 from tests.unit.activities.matching_plans import features
 
@@ -115,3 +116,50 @@ def test_groups_depend_on_the_plans_alone(scores, must, must_not, rng: random.Ra
     assert sorted(plan for one in expected for plan in one.plans) == list("abcdefg")
     for one in expected:
         assert not any(a != b and {a, b} <= set(one.plans) for a, b in must_not)
+
+
+def _said_plainly(ids, scores, apart, linked, owners) -> list[tuple[str, ...]]:
+    """The rule as it reads: look at every two clusters, join the best two, begin again."""
+    clusters = [(plan,) for plan in sorted(ids)]
+    for a, b in sorted(linked - apart):
+        left, right = (next(c for c in clusters if plan in c) for plan in (a, b))
+        if left != right and not any(tuple(sorted(pair)) in apart for pair in product(left, right)):
+            clusters = [*(c for c in clusters if c not in (left, right)), tuple(sorted(left + right))]
+    while True:
+        offers = []
+        for left, right in combinations(sorted(clusters), 2):
+            across = [tuple(sorted(pair)) for pair in product(left, right)]
+            twice = [pair for pair in across if owners[pair[0]] == owners[pair[1]] and pair not in {*scores, *linked}]
+            mean = sum(scores.get(pair, MISSING) for pair in across) / len(across)
+            few = len({owners[plan] for plan in left + right}) <= MAX_PARTNERS
+            if mean > 0 and few and not twice and not apart & set(across) and any(pair in scores for pair in across):
+                offers.append((-mean, left, right))
+        if not offers:
+            return sorted(clusters)
+        _, left, right = min(offers)
+        clusters = [*(c for c in clusters if c not in (left, right)), tuple(sorted(left + right))]
+
+
+PLANS = "abcdefghijklmnop"
+PAIRS = st.tuples(st.sampled_from(PLANS), st.sampled_from(PLANS)).filter(lambda pair: pair[0] < pair[1])
+
+
+@given(
+    st.dictionaries(PAIRS, st.integers(-300, 1500), max_size=60),
+    st.sets(PAIRS, max_size=4),
+    st.sets(PAIRS, max_size=4),
+    st.integers(2, 16),
+)
+@settings(max_examples=300, deadline=None)
+def test_the_short_way_to_the_groups_leads_where_the_plain_rule_leads(scores, must, must_not, partners: int):
+    owners = {plan: f"org_{index % partners:02}" for index, plan in enumerate(PLANS)}
+    edges = [edge(a, b, score) for (a, b), score in scores.items()]
+    never = must_not | {one.pair for one in edges if one.never}
+    expected = _said_plainly(PLANS, scores, never, must, owners)
+    assert plans_of(group(PLANS, edges, must, must_not, owners)) == expected
+
+
+def test_a_flood_of_near_copies_is_one_group():
+    ids = [f"p{i:03}" for i in range(240)]
+    [found] = group(ids, [edge(a, b, 900) for a, b in combinations(ids, 2)], partners={plan: plan[-1] for plan in ids})
+    assert len(found.partners) == 10
