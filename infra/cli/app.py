@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from infra.cli import alerts, contracts, following, loading, operating, plans, registry, running
+from infra.cli import alerts, contracts, following, loading, operating, plan_life, plans, registry, running
 from infra.cli.output import REFUSED, UNREACHABLE, USAGE, Failure
 
 app = typer.Typer(
@@ -25,6 +25,8 @@ app.command("gateway-config")(running.gateway_config)
 app.add_typer(loading.app, name="demo", help="The demo: the source documents' own activities.")
 app.add_typer(registry.partners, name="partners", help="Organisations of the registry.")
 app.add_typer(registry.people, name="people", help="Focal points, coordinators and others.")
+app.add_typer(registry.keys, name="keys", help="Your API keys.")
+plan_life.add_to(plans.app)
 app.add_typer(plans.app, name="plans", help="Post and change plans.")
 app.add_typer(alerts.app, name="alerts", help="Matches and overlaps that wait for a decision.")
 app.add_typer(alerts.decisions, name="decisions", help="Decisions, which can be taken back for ever.")

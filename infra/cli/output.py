@@ -99,6 +99,14 @@ def fields(pairs: Iterable[tuple[str, Any]], *, title: str | None = None) -> Non
     screen().print(grid)
 
 
+def show_fields(found: Mapping[str, Any], as_json: bool) -> None:
+    """One thing, with everything on it."""
+    if as_json:
+        document(found)
+    else:
+        fields((name.replace("_", " "), value) for name, value in found.items())
+
+
 def command() -> str:
     """What to type to run us again: `convene`, or its path where that is not on the PATH."""
     called = Path(sys.argv[0])

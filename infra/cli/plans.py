@@ -1,13 +1,12 @@
 """`convene plans ...`"""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from infra.cli.output import AsJson, Failure, document, fields, hint, say, table
+from infra.cli.changes import Change, ChangeFile, changes, read_object
+from infra.cli.output import AsJson, Failure, document, fields, hint, say, show_fields, table
 from infra.cli.session import As, connected
 
 app = typer.Typer(no_args_is_help=True)
@@ -96,7 +95,7 @@ def list_(
 def show(plan: str, who: As = None, as_json: AsJson = False) -> None:
     """One plan, with everything on it."""
     with connected(who) as client:
-        _show(client.plans.get(plan), as_json)
+        show_fields(client.plans.get(plan), as_json)
 
 
 @app.command()
@@ -158,7 +157,7 @@ def post(
         "organisation": organisation,
         "on_behalf_of": on_behalf_of,
     }
-    body = _read(file) if file else {}
+    body = read_object(file) if file else {}
     body |= {name: value for name, value in given.items() if value not in (None, [])}
     if year is not None and not when:
         raise Failure("--year: it completes a --when, and there is none")
@@ -185,37 +184,16 @@ def post(
 @app.command()
 def amend(
     plan: str,
-    change: Annotated[Words, typer.Option("--set", help="field=value; the value as JSON, or as text.")] = None,
-    file: Annotated[Path | None, typer.Option(help="Changes as a JSON merge patch; `-` reads standard input.")] = None,
+    change: Change = None,
+    file: ChangeFile = None,
     etag: Annotated[str | None, typer.Option(help="Refuse if it has changed since you read this ETag.")] = None,
     who: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Change fields of a plan; null removes a value."""
-    changes = _read(file) if file else {}
-    for each in change or ():
-        name, separator, value = each.partition("=")
-        if not separator:
-            raise Failure(f"--set {each}: write field=value")
-        changes[name] = _value(value)
-    if not changes:
-        raise Failure("nothing to change: give --set or --file")
+    body = changes(change, file)
     with connected(who) as client:
-        _show(client.plans.amend(plan, changes, etag=etag), as_json)
-
-
-@app.command()
-def confirm(plan: str, who: As = None, as_json: AsJson = False) -> None:
-    """It will take place."""
-    with connected(who) as client:
-        _show(client.plans.confirm(plan), as_json)
-
-
-@app.command()
-def cancel(plan: str, who: As = None, as_json: AsJson = False) -> None:
-    """It will not take place; the plan stays, its alerts close."""
-    with connected(who) as client:
-        _show(client.plans.cancel(plan), as_json)
+        show_fields(client.plans.amend(plan, body, etag=etag), as_json)
 
 
 @app.command()
@@ -226,7 +204,7 @@ def check(
 ) -> None:
     """Similar plans that you may see; nothing is stored."""
     with connected(who) as client:
-        found = client.plans.check(_read(file))
+        found = client.plans.check(read_object(file))
         if as_json:
             document(found)
             return
@@ -251,29 +229,3 @@ def _met(each: dict[str, Any], names: dict[str, str]) -> tuple[Any, ...]:
         each.get("severity"),
         each.get("sentence"),
     )
-
-
-def _show(plan: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        document(plan)
-        return
-    fields((name.replace("_", " "), value) for name, value in plan.items())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Failure(f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise Failure(f"{path}: not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise Failure(f"{path}: expected a JSON object")
-    return content
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

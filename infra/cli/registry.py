@@ -1,16 +1,19 @@
-"""`convene partners`, `convene people`"""
+"""`convene partners`, `convene people`, `convene keys`"""
 
 from typing import Annotated, Any
 
 import typer
 
-from infra.cli.output import AsJson, Failure, document, fields, hint, say, table
+from infra.cli.changes import Change, ChangeFile, changes
+from infra.cli.output import AsJson, Failure, document, hint, say, show_fields, table
 from infra.cli.session import As, connected
 
 partners = typer.Typer(no_args_is_help=True)
 people = typer.Typer(no_args_is_help=True)
+keys = typer.Typer(no_args_is_help=True)
 
 Words = list[str] | None
+Etag = Annotated[str | None, typer.Option(help="Refuse if it has changed since you read this ETag.")]
 
 
 @partners.command("list")
@@ -32,7 +35,22 @@ def show_partner(partner: str, who: As = None, as_json: AsJson = False) -> None:
     """One organisation, by id or slug."""
     with connected(who, admin=True) as client:
         found = client.organisations.get(partner)
-    _one(found, as_json)
+    show_fields(found, as_json)
+
+
+@partners.command("amend")
+def amend_partner(
+    partner: str,
+    change: Change = None,
+    file: ChangeFile = None,
+    etag: Etag = None,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change fields of an organisation, by id or slug (administrators); lists are replaced as a whole."""
+    body = changes(change, file)
+    with connected(who, admin=True) as client:
+        show_fields(client.organisations.amend(partner, body, etag=etag), as_json)
 
 
 @partners.command("add")
@@ -152,8 +170,64 @@ def invite(
     hint("It works once, and is not shown again.")
 
 
-def _one(found: dict[str, Any], as_json: bool) -> None:
+@people.command("amend")
+def amend_person(
+    person: str,
+    change: Change = None,
+    file: ChangeFile = None,
+    etag: Etag = None,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a person's name, address, roles, partners or scope (administrators)."""
+    body = changes(change, file)
+    with connected(who, admin=True) as client:
+        show_fields(client.people.amend(person, body, etag=etag), as_json)
+
+
+@keys.command("list")
+def list_keys(
+    person: Annotated[str | None, typer.Option(help="Administrators: of this person.")] = None,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Your keys, the revoked ones too; of each the first characters, never the key."""
+    with connected(who, admin=person is not None) as client:
+        found = list(client.keys.list(person=person))
     if as_json:
         document(found)
+        return
+    columns = ("id", "prefix", "label", "scopes", "created_at", "expires_at", "revoked_at")
+    table([column.removesuffix("_at") for column in columns], [[each.get(name) for name in columns] for each in found])
+    hint(f"{len(found)} key{'s' if len(found) != 1 else ''}")
+
+
+@keys.command("create")
+def create_key(
+    label: Annotated[str | None, typer.Option(help="For you to tell your keys apart.")] = None,
+    scope: Annotated[Words, typer.Option(help="Narrower than what you may do; repeat for several.")] = None,
+    expires_at: Annotated[str | None, typer.Option("--expires", help="2027-12-31T00:00:00Z")] = None,
+    person: Annotated[str | None, typer.Option(help="Administrators: for this service.")] = None,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """A further key. It is shown this once."""
+    given = {"label": label, "scopes": scope, "expires_at": expires_at, "person": person}
+    with connected(who, admin=person is not None) as client:
+        made = client.keys.issue(**{name: value for name, value in given.items() if value})
+    if as_json:
+        document(made)
+        return
+    say(str(made.key))
+    hint(f"{made.id}: keep it now, it is not shown again. Revoke: convene keys revoke {made.id}")
+
+
+@keys.command("revoke")
+def revoke_key(key: str, who: As = None, as_json: AsJson = False) -> None:
+    """End a key, by its id; tokens made with it end within ten minutes."""
+    with connected(who) as client:
+        ended = client.keys.revoke(key)
+    if as_json:
+        document(ended)
     else:
-        fields((name.replace("_", " "), value) for name, value in found.items())
+        say(f"revoked {ended.id}")

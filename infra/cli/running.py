@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import REFUSED, USAGE, AsJson, Failure, document, say
+from infra.cli.output import REFUSED, USAGE, AsJson, Failure, document, hint, say
 
 DEMO_START = "2017-04-03T08:00:00Z"
 
@@ -58,7 +58,9 @@ def migrate(
     from infra.serving import migrate_one
 
     done: dict[str, str] = {}
-    for name in SERVICES if service == "all" else (service,):
+    names = SERVICES if service == "all" else (service,)
+    for number, name in enumerate(names, 1):
+        hint(f"[{number}/{len(names)}] {name}: migrating ...")
         done[name] = migrate_one(name)
         if not as_json:
             say(f"{name}: at {done[name]}")
