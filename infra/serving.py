@@ -147,7 +147,11 @@ def _settings(service: str):
     try:
         return settings_of(service)
     except ValidationError as error:
-        wrong = "; ".join(f"{service.upper()}_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
+        wrong = "; ".join(
+            # an error about several settings at once has no place
+            "".join(f"{service.upper()}_{str(name).upper()}: " for name in each["loc"][:1]) + each["msg"]
+            for each in error.errors()
+        )
         raise Failure(f"settings of {service}: {wrong}") from error
 
 

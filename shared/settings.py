@@ -5,9 +5,12 @@ What all services share (the bus, telemetry, the demo's clock) is read without p
 
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.bus.security import BusSecurity, Mechanism, Protocol
 
 
 class ServiceSettings(BaseSettings):
@@ -24,6 +27,30 @@ class ServiceSettings(BaseSettings):
         "memory://",
         validation_alias=AliasChoices("bus_url", "BUS_URL"),
         description="`memory://`, `sqlite:///path`, `kafka://host:port,...`",
+    )
+    bus_security_protocol: Protocol = Field(
+        "PLAINTEXT",
+        validation_alias=AliasChoices("bus_security_protocol", "BUS_SECURITY_PROTOCOL"),
+        description="Kafka's: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
+    )
+    bus_sasl_mechanism: Mechanism = Field(
+        "SCRAM-SHA-512",
+        validation_alias=AliasChoices("bus_sasl_mechanism", "BUS_SASL_MECHANISM"),
+        description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+    )
+    bus_sasl_username: str | None = Field(None, validation_alias=AliasChoices("bus_sasl_username", "BUS_SASL_USERNAME"))
+    bus_sasl_password: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("bus_sasl_password", "BUS_SASL_PASSWORD")
+    )
+    bus_sasl_password_file: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("bus_sasl_password_file", "BUS_SASL_PASSWORD_FILE"),
+        description="a file with nothing but the password, in its place",
+    )
+    bus_ca_file: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("bus_ca_file", "BUS_CA_FILE"),
+        description="PEM of the authority behind the brokers' certificates; without, those that the system trusts",
     )
     migrate_at_start: bool = Field(
         False, description="embedded only: distributed services refuse an older schema instead"
@@ -47,3 +74,29 @@ class ServiceSettings(BaseSettings):
     )
     log_level: str = Field("INFO", validation_alias=AliasChoices("log_level", "CONVENE_LOG_LEVEL"))
     data_dir: Path | None = Field(None, validation_alias=AliasChoices("data_dir", "CONVENE_DATA"))
+
+    @model_validator(mode="after")
+    def _bus_security_holds_together(self) -> Self:
+        _ = self.bus_security
+        return self
+
+    @property
+    def bus_security(self) -> BusSecurity:
+        """Raises ValueError for what does not go together, or cannot be read."""
+        password = self.bus_sasl_password
+        if self.bus_sasl_password_file:
+            if password:
+                raise ValueError("BUS_SASL_PASSWORD or BUS_SASL_PASSWORD_FILE, not both")
+            password = SecretStr(_read(self.bus_sasl_password_file).strip())
+        if self.bus_ca_file:
+            _read(self.bus_ca_file)
+        return BusSecurity(
+            self.bus_security_protocol, self.bus_sasl_mechanism, self.bus_sasl_username, password, self.bus_ca_file
+        )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {type(error).__name__}") from error

@@ -52,7 +52,7 @@ def build(
         name=NAME,
         db=db,
         kernel=orm.kernel,
-        bus=bus or make_bus(settings.bus_url, client_id=NAME, clock=clock),
+        bus=bus or make_bus(settings.bus_url, client_id=NAME, clock=clock, security=settings.bus_security),
         clock=clock,
         publishes=(TOPIC,),
         prepare=prepare,

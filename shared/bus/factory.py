@@ -3,15 +3,17 @@
 from pathlib import Path
 
 from shared.bus.port import Bus
+from shared.bus.security import BusSecurity
 from shared.clock import Clock
 
 
-def make_bus(url: str, *, client_id: str, clock: Clock | None = None) -> Bus:
+def make_bus(url: str, *, client_id: str, clock: Clock | None = None, security: BusSecurity | None = None) -> Bus:
     """The bus that `url` names, not yet started. ValueError for anything else.
 
     memory://                     in this process, gone with it
     sqlite:///data/log.db         a file, relative to the working directory; sqlite:////srv/log.db is absolute
     kafka://host:9092,host:9092   Apache Kafka; `client_id` is how its brokers see us
+    `security` is for Kafka alone: the others have nobody to prove anything to.
     `clock` stamps the records of the first two; Kafka stamps by its own.
     """
     scheme, separator, rest = url.partition("://")
@@ -26,6 +28,8 @@ def make_bus(url: str, *, client_id: str, clock: Clock | None = None) -> Bus:
     if separator and scheme == "kafka" and rest:
         # Imported late: an embedded Convene needs no Kafka client.
         from shared.bus.kafka.bus import KafkaBus
+        from shared.bus.kafka.clients import KafkaOptions
 
-        return KafkaBus(rest.rstrip("/"), client_id=client_id)
+        options = KafkaOptions(security=security or BusSecurity())
+        return KafkaBus(rest.rstrip("/"), client_id=client_id, options=options)
     raise ValueError(f"{url!r} is no bus: memory://, sqlite:///PATH or kafka://HOST:PORT[,HOST:PORT]")

@@ -7,8 +7,10 @@ the version that was read.
 # pyright: reportMissingTypeStubs=false
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import structlog
@@ -17,6 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from shared.bus.port import MAX_VALUE_BYTES, BusUnavailable, UnknownTopic
+from shared.bus.security import BusSecurity
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +41,7 @@ class KafkaOptions:
     drain              how long `on_revoke` may take; then the partitions move all the same
     stall              a consumer that has something to read and reads nothing for so long is rebuilt
     replication        copies of each topic that we create; None: as the brokers have it
+    security           what the brokers ask for
     group_instance_id  only where the platform gives each replica a stable name, with one consumer per group in it: a
                        static member that leaves stalls its partitions for a session (measured: 12 s instead of 1 s)
     """
@@ -49,6 +53,7 @@ class KafkaOptions:
     drain: float = 30.0
     stall: float = 20.0
     replication: int | None = None
+    security: BusSecurity = field(default_factory=BusSecurity)
     group_instance_id: str | None = None
 
 
@@ -64,6 +69,7 @@ def make_producer(bootstrap: str, client_id: str, options: KafkaOptions) -> Any:
         max_request_size=MAX_RECORD_BYTES,
         request_timeout_ms=int(options.timeout * 1000),
         retry_backoff_ms=RETRY_BACKOFF_MS,
+        **_security(options.security),
     )
 
 
@@ -81,6 +87,7 @@ def make_consumer(bootstrap: str, client_id: str, group: str | None, options: Ka
         # A JoinGroup is answered when the last member has let go, so its request must outlast the rebalance.
         request_timeout_ms=int((options.rebalance + 5) * 1000),
         retry_backoff_ms=RETRY_BACKOFF_MS,
+        **_security(options.security),
     )
 
 
@@ -90,7 +97,22 @@ def make_admin(bootstrap: str, client_id: str, options: KafkaOptions) -> Any:
         client_id=client_id,
         request_timeout_ms=int(options.timeout * 1000),
         retry_backoff_ms=RETRY_BACKOFF_MS,
+        **_security(options.security),
     )
+
+
+@cache
+def _security(security: BusSecurity) -> Mapping[str, Any]:
+    """As all three kinds of client take it. Files are read once a process: a new certificate authority needs a restart."""
+    found: dict[str, Any] = {"security_protocol": security.protocol}
+    if security.tls:
+        found["ssl_context"] = ssl.create_default_context(cafile=security.ca_file)
+    if security.sasl:
+        assert security.password is not None
+        found["sasl_mechanism"] = security.mechanism
+        found["sasl_plain_username"] = security.username
+        found["sasl_plain_password"] = security.password.get_secret_value()
+    return found
 
 
 async def require_topics(client: Any, topics: Collection[str]) -> Mapping[str, Collection[int]]:
