@@ -19,7 +19,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.auth import SignedIn, require
-from shared.bus.dispatch import dead_letter_topic
+from shared.bus.parking import dead_letter_topic
 from shared.bus.port import Batch, BusUnavailable, Consumer, Delivered, TopicPartition, UnknownTopic
 from shared.cloudevent import Event, MalformedEvent, from_delivered
 from shared.db import is_transient

@@ -16,7 +16,8 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
-from shared.bus.dispatch import Dispatcher, Subscription, TooManyParked, dead_letter_topic
+from shared.bus.dispatch import Dispatcher, Subscription
+from shared.bus.parking import TooManyParked, dead_letter_topic
 from shared.bus.port import Bus, BusUnavailable, Topic
 from shared.clock import Clock
 from shared.db import Database

@@ -21,8 +21,8 @@ from services.notifications.stream.hub import Hub
 from services.notifications.stream.live import Rhythm
 from services.notifications.uow import TOPIC
 from shared.auth import Authenticator
-from shared.bus.dispatch import dead_letter_topic
 from shared.bus.factory import make_bus
+from shared.bus.parking import dead_letter_topic
 from shared.bus.port import Bus, Topic
 from shared.clock import Clock, SystemClock
 from shared.db import Database
@@ -59,7 +59,7 @@ def build(
         name=NAME,
         db=db,
         kernel=kernel,
-        bus=bus or make_bus(settings.bus_url, client_id=NAME, clock=clock),
+        bus=bus or make_bus(settings.bus_url, client_id=NAME, clock=clock, security=settings.bus_security),
         clock=clock,
         publishes=[TOPIC],
         prepare=prepare,

@@ -8,8 +8,6 @@ a bad release must not empty the topic into the dead letters.
 """
 
 import asyncio
-import traceback
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,12 +15,12 @@ from datetime import datetime
 import structlog
 from opentelemetry.trace import SpanKind
 from sqlalchemy.ext.asyncio import AsyncSession
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from shared.bus.port import Batch, Bus, BusUnavailable, Consumer, Delivered, NotOwned, Outgoing, TopicPartition
+from shared.bus.parking import Limits, RetryPolicy, TooManyParked, attempts_of, is_away, park, reached
+from shared.bus.port import Batch, Bus, BusUnavailable, Consumer, Delivered, NotOwned, TopicPartition
 from shared.clock import Clock
-from shared.cloudevent import Event, MalformedEvent, format_time, from_delivered
-from shared.db import Database, is_transient
+from shared.cloudevent import Event, from_delivered
+from shared.db import Database
 from shared.inbox import admit
 from shared.kernel import Kernel
 from shared.leases import LeaseLost, wait
@@ -33,29 +31,6 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[Event, AsyncSession], Awaitable[None]]
 Before = Callable[[AsyncSession], Awaitable[None]]
-
-
-class TooManyParked(Exception):
-    """The consumer would park (nearly) everything: it has stopped and needs a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How hard to try, and when to give up on the consumer rather than on one message.
-
-    attempts     tries per record before it is parked
-    run          this many parked in a row stop the consumer
-    ratio        more than this share of the last `window` records parked stops it, too
-    drain        seconds that a rebalance waits for the record in hand
-    """
-
-    attempts: int = 5
-    first_wait: float = 0.05
-    longest_wait: float = 2.0
-    run: int = 20
-    ratio: float = 0.5
-    window: int = 100
-    drain: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +60,6 @@ class Progress:
     unknown: dict[str, int] = field(default_factory=dict[str, int])
 
 
-def dead_letter_topic(topic: str, consumer: str) -> str:
-    return f"{topic}.dlq.{consumer}"
-
-
 class Dispatcher:
     """Runs one subscription on one bus and one database."""
 
@@ -110,7 +81,7 @@ class Dispatcher:
         self.fence: Before | None = None  # set by whoever leads the lane; without it, `subscription.before` runs
         self._in_hand = asyncio.Lock()
         self._next: dict[TopicPartition, int] = {}
-        self._recent: deque[bool] = deque(maxlen=self._policy.window)
+        self._limits = Limits(self._policy)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set. Raises TooManyParked (the consumer stays down) and LeaseLost."""
@@ -118,7 +89,8 @@ class Dispatcher:
             self.subscription.consumer, self.subscription.topics, on_revoke=lambda lost: self._revoke(consumer, lost)
         )
         try:
-            await self._start(consumer, stop)
+            if not await reached(consumer.start, stop):
+                return
             while not stop.is_set():
                 try:
                     batches = await consumer.fetch(timeout=0.5)
@@ -127,9 +99,6 @@ class Dispatcher:
                     continue
                 for batch in batches:
                     await self._process(consumer, batch, stop)
-        except BusUnavailable:
-            if not stop.is_set():
-                raise
         except TooManyParked as error:
             self.progress.stopped = str(error)
             log.error("consumer.stopped", consumer=self.subscription.consumer, reason=str(error))
@@ -173,15 +142,6 @@ class Dispatcher:
             self.progress.repeated += 1
         return fresh
 
-    async def _start(self, consumer: Consumer, stop: asyncio.Event) -> None:
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, BusUnavailable) and not stop.is_set()),
-            wait=wait_random_exponential(0.1, 5),
-            reraise=True,
-        ):
-            with attempt:
-                await consumer.start()
-
     async def _process(self, consumer: Consumer, batch: Batch, stop: asyncio.Event) -> None:
         for delivered in batch.records:
             async with self._in_hand:
@@ -201,7 +161,7 @@ class Dispatcher:
         attempts, pause = 0, self._policy.first_wait
         while consumer.owns(batch) and not stop.is_set():
             try:
-                async for attempt in self._attempts():
+                async for attempt in attempts_of(self._policy, self._clock):
                     with attempt:
                         attempts = attempt.retry_state.attempt_number
                         await self.apply(delivered)
@@ -209,12 +169,12 @@ class Dispatcher:
                 raise
             except Exception as error:
                 first_failure = first_failure or self._clock.now()
-                if is_transient(error):
+                if is_away(error):
                     log.warning("consumer.waiting", consumer=self.subscription.consumer, error=type(error).__name__)
                     await wait(stop, pause)
                     pause = min(pause * 2, 5.0)
                     continue
-                self._check_limits()
+                self._limits.check()
                 try:
                     await self._park(delivered, error, attempts, first_failure)
                 except BusUnavailable:
@@ -222,31 +182,13 @@ class Dispatcher:
                     pause = min(pause * 2, 5.0)
                     continue
             else:
-                self._recent.append(False)
+                self._limits.passed()
             return True
         return False
 
-    def _attempts(self) -> AsyncRetrying:
-        return AsyncRetrying(
-            stop=stop_after_attempt(self._policy.attempts),
-            wait=wait_random_exponential(self._policy.first_wait, self._policy.longest_wait),
-            retry=retry_if_exception(_is_worth_another_try),
-            sleep=self._clock.sleep,
-            reraise=True,
-        )
-
-    def _check_limits(self) -> None:
-        """Before one more is parked: is it the message, or is it us?"""
-        recent = [*self._recent, True]
-        run = next((n for n, parked in enumerate(reversed(recent)) if not parked), len(recent))
-        if run >= self._policy.run:
-            raise TooManyParked(f"{run} messages in a row failed")
-        if len(recent) >= self._policy.window and sum(recent) / len(recent) > self._policy.ratio:
-            raise TooManyParked(f"{sum(recent)} of the last {len(recent)} messages failed")
-
     async def _park(self, delivered: Delivered, error: Exception, attempts: int, first: datetime) -> None:
         await park(self._bus, delivered, self.subscription.consumer, error, attempts, first, self._clock)
-        self._recent.append(True)
+        self._limits.parked()
         self.progress.parked += 1
 
     async def _revoke(self, consumer: Consumer, lost: frozenset[TopicPartition]) -> None:
@@ -265,49 +207,3 @@ class Dispatcher:
         except (NotOwned, BusUnavailable) as error:
             # They will be read again, here or elsewhere; the inbox knows them.
             log.info("consumer.commit_missed", consumer=self.subscription.consumer, error=type(error).__name__)
-
-
-def _is_worth_another_try(error: BaseException) -> bool:
-    # A cancellation is no failure of the handler: tried again, it would be swallowed, and shutdown with it.
-    return (
-        isinstance(error, Exception) and not isinstance(error, (MalformedEvent, LeaseLost)) and not is_transient(error)
-    )
-
-
-async def park(
-    bus: Bus, delivered: Delivered, consumer: str, error: Exception, attempts: int, first: datetime, clock: Clock
-) -> None:
-    """Put a record into the consumer's dead letters, with its origin, the error and the times as headers.
-
-    first   when it failed for the first time
-    Raises BusUnavailable.
-    """
-    notes = {
-        "convene_origin": f"{delivered.topic}:{delivered.partition}:{delivered.offset}",
-        "convene_consumer": consumer,
-        "convene_attempts": str(attempts),
-        "convene_error": describe(error),
-        "convene_first_failure": format_time(first),
-        "convene_last_failure": format_time(clock.now()),
-    }
-    await bus.publish(
-        [
-            Outgoing(
-                dead_letter_topic(delivered.topic, consumer),
-                delivered.key,
-                delivered.value,
-                (*delivered.headers, *((name, text.encode()) for name, text in notes.items())),
-            )
-        ]
-    )
-    log.error("consumer.parked", consumer=consumer, origin=notes["convene_origin"], error=type(error).__name__)
-
-
-def describe(error: Exception) -> str:
-    """The error's class and where it arose, at most 2 kB. Not its text, unless it is our own: texts quote content."""
-    text = f": {error}" if isinstance(error, MalformedEvent) else ""
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    where = " <- ".join(
-        f"{frame.name} ({frame.filename.rsplit('/', 2)[-1]}:{frame.lineno})" for frame in reversed(frames)
-    )
-    return f"{type(error).__name__}{text} at {where}"[:2000]

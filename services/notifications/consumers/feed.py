@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -25,10 +26,10 @@ from services.notifications.handlers.feed import (
     project_again,
     remember_log,
 )
-from shared.bus.dispatch import RetryPolicy, TooManyParked, park
-from shared.bus.port import Batch, Bus, BusUnavailable, Consumer, Delivered, NotOwned, TopicPartition
+from shared.bus.parking import Limits, RetryPolicy, TooManyParked, attempts_of, is_away, park, reached
+from shared.bus.port import Batch, Bus, Consumer, Delivered, NotOwned, TopicPartition
 from shared.clock import Clock
-from shared.db import Database, is_transient
+from shared.db import Database
 from shared.leases import wait
 from shared.telemetry import mark
 
@@ -106,14 +107,14 @@ class Projector:
         self._sought: dict[TopicPartition, int] = {}
         self._moved: dict[TopicPartition, int] = {}
         self._in_hand = asyncio.Lock()
-        self._run = 0
+        self._limits = Limits(self._policy)
         self._measured = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Project until `stop` is set. Raises TooManyParked: then a person has to look."""
         consumer = self._bus.consumer(CONSUMER, TOPICS, on_revoke=self._revoke)
         try:
-            if not await self._start(consumer, stop):
+            if not (await reached(consumer.start, stop) and await reached(self._note_log, stop)):
                 return
             while not stop.is_set():
                 try:
@@ -127,7 +128,7 @@ class Projector:
                 except NotOwned:
                     continue  # somebody else projects it now
                 except Exception as error:
-                    if not (isinstance(error, BusUnavailable) or is_transient(error)):
+                    if not is_away(error):
                         raise
                     log.warning("feed.waiting", error=type(error).__name__)
                     await wait(stop, 0.5)
@@ -152,21 +153,9 @@ class Projector:
         self._after_commit()
         return done.projected > 0
 
-    async def _start(self, consumer: Consumer, stop: asyncio.Event) -> bool:
-        pause = 0.1
-        while not stop.is_set():
-            try:
-                await consumer.start()
-                async with self._db.write() as session:
-                    await remember_log(session, self._bus.log_id, self._clock.now())
-            except Exception as error:
-                if not (isinstance(error, BusUnavailable) or is_transient(error)):
-                    raise
-                await wait(stop, pause)
-                pause = min(pause * 2, 5.0)
-            else:
-                return True
-        return False
+    async def _note_log(self) -> None:
+        async with self._db.write() as session:
+            await remember_log(session, self._bus.log_id, self._clock.now())
 
     def _queue(self, batch: Batch) -> None:
         waiting = self._waiting.get(batch.tp)
@@ -212,34 +201,35 @@ class Projector:
         """One transaction: as many well-formed records as there are in a row, or one that is not."""
         head = waiting.facts[0]
         if head.error:
-            return await self._park(tp, head, head.error, attempts=1)
+            return await self._park(tp, head, head.error)
         part: list[Fact] = []
         for fact in waiting.facts:
             if fact.error or len(part) >= BATCH:
                 break
             part.append(fact)
         waived = self._waived(waiting)
-        try:
-            return await self._project(tp, part, waived)
-        except Exception as error:
-            if isinstance(error, BusUnavailable) or is_transient(error):
-                raise
-            log.warning("feed.batch_failed", error=type(error).__name__, records=len(part))
-            return await self._alone(tp, head, waived)
+        while len(part) > 1:
+            try:
+                return await self._project(tp, part, waived)
+            except Exception as error:
+                if is_away(error):
+                    raise
+                log.warning("feed.batch_failed", error=type(error).__name__, records=len(part))
+                part = part[: len(part) // 2]  # what precedes the one that fails is projected in a few steps
+        return await self._alone(tp, part[0], waived)
 
     async def _alone(self, tp: TopicPartition, fact: Fact, waived: int | None) -> Projection:
-        """The first record of a batch that failed, by itself; parked when it keeps failing."""
-        pause = self._policy.first_wait
-        for attempt in range(1, self._policy.attempts + 1):
-            try:
-                return await self._project(tp, [fact], waived)
-            except Exception as error:
-                if isinstance(error, BusUnavailable) or is_transient(error):
-                    raise
-                if attempt == self._policy.attempts:
-                    return await self._park(tp, fact, error, attempts=attempt)
-                await self._clock.sleep(pause)
-                pause = min(pause * 2, self._policy.longest_wait)
+        """One record by itself; parked when it keeps failing."""
+        began, attempts = self._clock.now(), 0
+        try:
+            async for attempt in attempts_of(self._policy, self._clock):
+                with attempt:
+                    attempts = attempt.retry_state.attempt_number
+                    return await self._project(tp, [fact], waived)
+        except Exception as error:
+            if is_away(error):
+                raise
+            return await self._park(tp, fact, error, attempts, began)
         raise AssertionError("unreachable")
 
     async def _project(self, tp: TopicPartition, part: list[Fact], waived: int | None) -> Projection:
@@ -257,17 +247,20 @@ class Projector:
                 )
         return done
 
-    async def _park(self, tp: TopicPartition, fact: Fact, error: Exception, *, attempts: int) -> Projection:
-        self._run += 1
-        if self._run >= self._policy.run:
-            raise TooManyParked(f"{self._run} messages in a row failed")
+    async def _park(
+        self, tp: TopicPartition, fact: Fact, error: Exception, attempts: int = 1, first: datetime | None = None
+    ) -> Projection:
+        self._limits.check()
         async with self._db.read() as session:
             repeated = fact.offset < await position_of(session, self._bus.log_id, tp)
         if not repeated:
-            await park(self._bus, fact.delivered, CONSUMER, error, attempts, self._clock.now(), self._clock)
+            now = self._clock.now()
+            await park(self._bus, fact.delivered, CONSUMER, error, attempts, first or now, self._clock)
             self.progress.parked += 1
         async with self._db.write() as session:
-            return await pass_over(session, self._bus.log_id, tp, fact.delivered)
+            done = await pass_over(session, self._bus.log_id, tp, fact.delivered)
+        self._limits.parked()
+        return done
 
     def _waived(self, waiting: _Waiting) -> int | None:
         if waiting.held and self._clock.monotonic() - waiting.held[1] >= self._hold:
@@ -282,8 +275,7 @@ class Projector:
         progress.projected += done.projected
         progress.repeated += done.repeated
         progress.ignored += done.ignored
-        if done.projected:
-            self._run = 0
+        self._limits.passed(done.projected + done.repeated + done.ignored)
         if waiting.held and done.next_offset > waiting.held[0]:
             if self._waived(waiting) is not None:
                 progress.unresolved += 1

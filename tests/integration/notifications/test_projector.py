@@ -15,9 +15,9 @@ from services.notifications.handlers.pruning import prune
 from services.notifications.orm import alert, feed, feed_position, plan_facts
 from services.notifications.queries.feed import Feed
 from shared import migrations
-from shared.bus.dispatch import RetryPolicy, TooManyParked
 from shared.bus.local.storage import partition_of
 from shared.bus.memory import MemoryBus
+from shared.bus.parking import RetryPolicy, TooManyParked
 from shared.bus.port import Delivered, Topic
 from shared.clock import SystemClock
 from shared.cloudevent import Event, MalformedEvent, to_outgoing

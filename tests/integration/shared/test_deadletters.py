@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from shared.auth import Authenticator, hash_api_key
-from shared.bus.dispatch import dead_letter_topic
+from shared.bus.parking import dead_letter_topic
 from shared.bus.port import Outgoing, Topic
 from shared.cloudevent import Event, event_type, to_outgoing
 from shared.deadletters import Source, deadletter_router, letter_id, place_of

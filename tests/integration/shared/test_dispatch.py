@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
-from shared.bus.dispatch import TooManyParked
+from shared.bus.parking import TooManyParked
 from shared.bus.port import Bus, Outgoing
 from tests.faults.bus import Crash, FaultyBus
 from tests.integration.shared.toy import PATIENCE, Toy, event, kernel, running, until

@@ -10,8 +10,9 @@ from sqlalchemy import MetaData, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
-from shared.bus.dispatch import Dispatcher, RetryPolicy, Subscription
+from shared.bus.dispatch import Dispatcher, Subscription
 from shared.bus.memory import MemoryBus
+from shared.bus.parking import RetryPolicy
 from shared.bus.port import Delivered, Topic
 from shared.clock import SystemClock
 from shared.cloudevent import Event, from_delivered

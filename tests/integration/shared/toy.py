@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Column, Integer, MetaData, String, Table, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.bus.dispatch import Dispatcher, RetryPolicy, Subscription, TooManyParked, dead_letter_topic
+from shared.bus.dispatch import Dispatcher, Subscription
 from shared.bus.factory import make_bus
+from shared.bus.parking import RetryPolicy, TooManyParked, dead_letter_topic
 from shared.bus.port import Bus, Delivered, Topic
 from shared.clock import FixedClock
 from shared.cloudevent import Event, event_type, to_outgoing
