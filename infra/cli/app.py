@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from infra.cli import alerts, contracts, following, loading, operating, plan_life, plans, registry, running
+from infra.cli import alerts, contracts, following, inbox, loading, operating, plan_life, plans, registry, running
 from infra.cli.output import REFUSED, UNREACHABLE, USAGE, Failure
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ app.add_typer(alerts.app, name="alerts", help="Matches and overlaps that wait fo
 app.add_typer(alerts.decisions, name="decisions", help="Decisions, which can be taken back for ever.")
 app.add_typer(alerts.activities, name="activities", help="What really takes place, behind one plan or several.")
 app.add_typer(following.events, name="events", help="What happens, as it happens.")
-app.command()(following.inbox)
+app.add_typer(inbox.app, name="inbox", help="Alerts that wait for you.")
 app.add_typer(operating.deadletters, name="deadletters", help="Messages that a consumer gave up on.")
 app.command()(operating.login)
 app.command()(operating.doctor)

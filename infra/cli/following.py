@@ -1,10 +1,10 @@
-"""`convene events tail`, `convene inbox`"""
+"""`convene events tail`"""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.output import AsJson, document, hint, json_line, plain, screen, table
+from infra.cli.output import AsJson, hint, json_line, plain, screen
 from infra.cli.session import As, connected
 
 if TYPE_CHECKING:
@@ -70,32 +70,3 @@ def _gist(data: Any) -> str:
     if isinstance(sides, list):
         words.append(f"{len(sides)} plan{'s' if len(sides) != 1 else ''}")
     return " | ".join(str(word) for word in words if word)
-
-
-def inbox(
-    state: Annotated[str | None, typer.Option(help="unread (default), read, done or all.")] = None,
-    who: As = None,
-    as_json: AsJson = False,
-) -> None:
-    """What waits for you."""
-    with connected(who) as client:
-        found = list(client.inbox.list(state=state))
-    if as_json:
-        document(found)
-        return
-    table(
-        ("alert", "state", "what", "reason", "opened"),
-        [
-            (
-                each.get("alert"),
-                each.get("state"),
-                "something overlaps your plan"
-                if each.get("blind")
-                else [each.get("overlap_kind") or each.get("kind"), each.get("band") or each.get("severity")],
-                each.get("reason"),
-                str(each.get("opened_at", ""))[:16].replace("T", " "),
-            )
-            for each in found
-        ],
-    )
-    hint(f"{len(found)} in your inbox")

@@ -94,7 +94,9 @@ class Side:
 class Alert:
     """The present state of an alert, from its events.
 
-    raised_version, raised_at   the last time it asked for attention: opened, re-opened, or gained a plan
+    raised_version, raised_at   the last time it asked for attention (`advance`)
+    told_version                the last version that was news: raised, or decided on
+    decided_by, decided_at      the last decision on it that stands: by whom (an id), when
     """
 
     id: str
@@ -109,10 +111,9 @@ class Alert:
     overlap_kind: str | None = None
     band: str | None = None
     severity: str | None = None
-
-    @property
-    def open(self) -> bool:
-        return self.status in ("open", "waiting", "snoozed", "escalated")
+    told_version: int = 0
+    decided_by: str | None = None
+    decided_at: datetime | None = None
 
     @property
     def plans(self) -> frozenset[str]:
@@ -120,13 +121,43 @@ class Alert:
 
 
 def advance(before: Alert | None, now: Alert, name: str) -> Alert:
-    """The alert after an event `name`; `now` is what the event says, as if it had just been raised."""
+    """The alert after an event `name`; `now` is what the event says, as if it had just been raised.
+
+    | event                                                                     | raised | news | in an inbox (`state_of`)     |
+    |---------------------------------------------------------------------------|--------|------|------------------------------|
+    | opened, re-opened; open again after waiting, snooze or escalation         | yes    | yes  | unread, for everybody        |
+    | updated: other plans, kind, severity or band, while it is not over        | yes    | yes  | unread, for everybody        |
+    | decided, or put off (waiting, snoozed, escalated)                         | no     | yes  | unread once; done for who decided, and for who was done with it |
+    | closed: nobody is asked any more                                          | no     | no   | done                         |
+    | anything else (another sentence, a plan's new version)                    | no     | no   | as it was                    |
+    """
     if before is None:
-        return now
-    now = replace(now, opened_at=before.opened_at)
-    if name in ("alert.opened", "alert.reopened") or now.plans - before.plans:
-        return now
-    return replace(now, raised_version=before.raised_version, raised_at=before.raised_at)
+        return replace(now, told_version=now.version)
+    now = replace(now, opened_at=before.opened_at, decided_by=before.decided_by, decided_at=before.decided_at)
+    again = name in ("alert.opened", "alert.reopened") or (now.status == "open" and before.status != "open")
+    if again or (now.status not in OVER and _asks(now) != _asks(before)):
+        return replace(now, told_version=now.version)
+    news = now.status != before.status and now.status != "closed"
+    return replace(
+        now,
+        raised_version=before.raised_version,
+        raised_at=before.raised_at,
+        told_version=now.version if news else before.told_version,
+    )
+
+
+OVER = frozenset({"decided", "closed"})
+
+
+def _asks(alert: Alert) -> tuple[Any, ...]:
+    return alert.plans, alert.kind, alert.overlap_kind, alert.severity, alert.band
+
+
+def decided(alert: Alert, by: str, at: datetime) -> Alert:
+    """The alert after a decision on it, which may come before or after the event in which the alert says so itself."""
+    if alert.decided_at and alert.decided_at > at:
+        return alert
+    return replace(alert, decided_by=by, decided_at=at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +231,7 @@ def _contacts(sides: Mapping[str, Facts], outcomes: Mapping[str, Outcome]) -> tu
 class Entry:
     """One alert in one person's inbox.
 
-    version     what `seen_version` is compared with; for a blind entry the version it was raised at, because later
-                edits of the hidden plan are not followed
+    version     what a mark remembers; always 1 for a blind entry, because later edits of the hidden plan are not followed
     """
 
     alert: Alert
@@ -214,19 +244,29 @@ class Entry:
 def entry_of(principal: Principal, alert: Alert, known: Mapping[str, Facts], marks: Marks) -> Entry | None:
     """The alert in this principal's inbox, or None where it is not theirs (`concern`)."""
     sight = see(principal, alert.sides, known, bulk=False)
-    if sight is None or (sight.blind and not alert.open):
+    if sight is None:
         return None
     reason = concern(principal, sight.seen, known)
     if reason is None:
         return None
-    version = alert.raised_version if sight.blind else alert.version
-    return Entry(alert, sight, reason, version, _state(alert, version, marks))
+    version = 1 if sight.blind else alert.version
+    return Entry(alert, sight, reason, version, state_of(alert, marks, str(principal.person), blind=sight.blind))
 
 
-def _state(alert: Alert, version: int, marks: Marks) -> State:
-    if marks.done_version >= alert.raised_version:
+def state_of(alert: Alert, marks: Marks, person: str, *, blind: bool = False) -> State:
+    """Unread, read or done, for one person: the last column of the table in `advance`.
+
+    An alert that is over is never merely read: once it was unread as decided, it is done. A blind one is what the person
+    made of it, whatever becomes of the alert, which is not theirs to see.
+    """
+    if blind:
+        return State.DONE if marks.done_version else State.READ if marks.seen_version else State.UNREAD
+    decider = alert.decided_by == person and alert.decided_at is not None and alert.decided_at >= alert.raised_at
+    if marks.done_version >= alert.raised_version or decider or alert.status == "closed":
         return State.DONE
-    return State.READ if marks.seen_version >= version else State.UNREAD
+    if marks.seen_version < alert.told_version:
+        return State.UNREAD
+    return State.DONE if alert.status == "decided" else State.READ
 
 
 def marked(entry: Entry, mark: str) -> Marks:

@@ -96,8 +96,6 @@ class AlertRow(Base, table=True):
     """The present state of an alert (domain.Alert): inboxes are derived from it, not fanned out."""
 
     __tablename__ = "alert"
-    __table_args__ = (Index("ix_alert_raised_at_id", "raised_at", "id"),)
-
     id: str = Field(sa_column=Column(String(64), primary_key=True))
     version: int = Field(sa_column=Column(AutoInt, nullable=False, autoincrement=False))
     status: str = Field(sa_column=Column(String(20), nullable=False))
@@ -110,6 +108,9 @@ class AlertRow(Base, table=True):
     updated_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     raised_version: int = Field(sa_column=Column(AutoInt, nullable=False, autoincrement=False))
     raised_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    told_version: int = Field(sa_column=Column(AutoInt, nullable=False, autoincrement=False))
+    decided_by: str | None = Field(default=None, sa_column=Column(String(64)))
+    decided_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
 class AlertSideRow(Base, table=True):

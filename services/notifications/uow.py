@@ -65,6 +65,9 @@ def alert_from(row: Any) -> Alert:
         overlap_kind=row.overlap_kind,
         band=row.band,
         severity=row.severity,
+        told_version=row.told_version,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
     )
 
 

@@ -16,12 +16,12 @@ from services.notifications.handlers.inbox import mark_alert
 from services.notifications.queries.inbox import find_entry, list_entries
 from services.notifications.uow import NotificationsUnit
 from shared.auth import SignedIn
-from shared.cloudevent import format_time, parse_time
+from shared.cloudevent import format_time
 from shared.etags import etag, unchanged
 from shared.idempotency import Answer
 from shared.ids import Ids
 from shared.paging import DEFAULT_LIMIT, MAX_LIMIT, decode_cursor, encode_cursor, link_next
-from shared.problem import MEDIA_TYPE, FieldError, Problem, not_found
+from shared.problem import MEDIA_TYPE, not_found
 from shared.web import StrictRoute
 
 _ID = re.compile(r"^[A-Za-z0-9_]{1,64}$")
@@ -50,7 +50,8 @@ class ContactOut(BaseModel):
 class InboxEntry(BaseModel):
     """An alert in one person's inbox. A blind one says only that something overlaps, and whom to call.
 
-    state   unread (new, or changed since it was read), read, done (until it re-opens or gains a plan)
+    state   unread (it asks for you, or was decided by somebody else), read, done (until it asks again; also when it is
+            over)
     reason  why it is here: `your plan`, `in your scope`
     """
 
@@ -120,7 +121,7 @@ def inbox_router(doors: Doors, ids: Ids) -> APIRouter:
             found = await list_entries(
                 session, principal, None if state == "all" else State(state), limit, _place(cursor) if cursor else None
             )
-        next_cursor = encode_cursor((format_time(found.after[0]), found.after[1])) if found.after else None
+        next_cursor = encode_cursor((found.after,)) if found.after else None
         answer = JSONResponse({"data": [represent(entry) for entry in found.entries], "next_cursor": next_cursor})
         link_next(request, answer, next_cursor)
         return answer
@@ -165,7 +166,7 @@ def inbox_router(doors: Doors, ids: Ids) -> APIRouter:
 
     action("read", "Mark as read")
     action("unread", "Mark as unread")
-    action("done", "Put away, until it re-opens or gains a plan")
+    action("done", "Put away, until it asks for you again")
     return router
 
 
@@ -175,10 +176,5 @@ def _check(alert: str) -> None:
         raise not_found("alert")
 
 
-def _place(cursor: str) -> tuple[datetime, str]:
-    raised_at, alert = decode_cursor(cursor, length=2)
-    try:
-        return parse_time(str(raised_at)), str(alert)
-    except (ValueError, OverflowError) as error:
-        detail = "not a cursor of this list"
-        raise Problem("malformed", f"?cursor: {detail}", [FieldError("?cursor", "malformed", detail)]) from error
+def _place(cursor: str) -> str:
+    return str(decode_cursor(cursor, length=1)[0])

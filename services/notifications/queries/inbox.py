@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.domain import Alert, Entry, Marks, State, entry_of
+from services.notifications.domain import Entry, Marks, State, entry_of
 from services.notifications.orm import alert, alert_side, mark, plan_facts
 from services.notifications.uow import alert_from, facts_for, find_alert, find_marks, known_plans
 from shared.visibility import Principal
@@ -18,10 +17,10 @@ _CHUNK = 200
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """One page, newest first; `after` is where the next one goes on, None at the end."""
+    """One page, newest first; `after` is the alert after which the next one goes on, None at the end."""
 
     entries: Sequence[Entry]
-    after: tuple[datetime, str] | None
+    after: str | None
 
 
 async def find_entry(session: AsyncSession, principal: Principal, alert_id: str) -> Entry | None:
@@ -39,9 +38,10 @@ async def list_entries(
     principal: Principal,
     state: State | None,
     limit: int,
-    after: tuple[datetime, str] | None,
+    after: str | None,
 ) -> Entries:
-    """The alerts in this principal's inbox in `state` (None: in any), by the instant they last asked for attention."""
+    """The alerts in this principal's inbox in `state` (None: in any), the newest first: by id, as an order by what became
+    of them later would tell that of blind ones."""
     found: list[Entry] = []
     if not principal.signed_in:
         return Entries(found, None)
@@ -54,42 +54,37 @@ async def list_entries(
             if entry is None or (state and entry.state is not state):
                 continue
             if len(found) == limit:
-                return Entries(found, _place(found[-1].alert))
+                return Entries(found, found[-1].alert.id)
             found.append(entry)
         if len(rows) < _CHUNK:
             return Entries(found, None)
-        after = _place(alerts[-1][0])
+        after = alerts[-1][0].id
 
 
-def _place(each: Alert) -> tuple[datetime, str]:
-    return each.raised_at, each.id
-
-
-def _candidates(principal: Principal, state: State | None, after: tuple[datetime, str] | None) -> Any:
+def _candidates(principal: Principal, state: State | None, after: str | None) -> Any:
     """Alerts that can be in the inbox at all; `entry_of` decides. Coordinators look through all, partners through theirs."""
-    person = principal.person
+    c, person = alert.c, principal.person
     statement = (
         select(alert, mark.c.seen_version, mark.c.done_version)
-        .outerjoin(mark, and_(mark.c.alert == alert.c.id, mark.c.person == person))
-        .order_by(alert.c.raised_at.desc(), alert.c.id.desc())
+        .outerjoin(mark, and_(mark.c.alert == c.id, mark.c.person == person))
+        .order_by(c.id.desc())
         .limit(_CHUNK)
     )
+    sides = (
+        select(alert_side.c.alert)
+        .join(plan_facts, plan_facts.c.plan == alert_side.c.plan)
+        .where(plan_facts.c.owner.in_(sorted(principal.partners)))
+    )
+    theirs = c.id.in_(sides) if principal.partners else false()
     if "coordinator" not in principal.roles:
-        theirs = (
-            select(alert_side.c.alert)
-            .join(plan_facts, plan_facts.c.plan == alert_side.c.plan)
-            .where(plan_facts.c.owner.in_(sorted(principal.partners)))
+        statement = statement.where(theirs)
+    if state is not None and state is not State.DONE:
+        seen, done = func.coalesce(mark.c.seen_version, 0), func.coalesce(mark.c.done_version, 0)
+        asks = and_(
+            done < c.raised_version,
+            c.status != "closed",
+            or_(c.status != "decided", seen < c.told_version),
         )
-        statement = statement.where(alert.c.id.in_(theirs))
-    seen, done = func.coalesce(mark.c.seen_version, 0), func.coalesce(mark.c.done_version, 0)
-    if state is State.DONE:
-        statement = statement.where(done >= alert.c.raised_version)
-    elif state is not None:
-        statement = statement.where(done < alert.c.raised_version)
-        statement = statement.where(seen < alert.c.version if state is State.UNREAD else seen > 0)
-    if after:
-        raised_at, alert_id = after
-        statement = statement.where(
-            or_(alert.c.raised_at < raised_at, and_(alert.c.raised_at == raised_at, alert.c.id < alert_id))
-        )
-    return statement
+        # a blind one waits until its reader is done with it
+        statement = statement.where(or_(asks, and_(theirs, done == 0)))
+    return statement.where(c.id < after) if after else statement

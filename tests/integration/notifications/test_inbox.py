@@ -107,7 +107,7 @@ async def test_an_entry_shows_the_alert(service: Service, bus: MemoryBus) -> Non
     assert again.status_code == 304
 
 
-async def test_read_until_it_changes_done_until_it_reopens_or_gains_a_plan(service: Service, bus: MemoryBus) -> None:
+async def test_read_until_it_asks_anew_done_until_it_asks_again(service: Service, bus: MemoryBus) -> None:
     async def states() -> list[str]:
         return [entry["state"] for entry in await inbox(service, NORA, "all")]
 
@@ -117,20 +117,27 @@ async def test_read_until_it_changes_done_until_it_reopens_or_gains_a_plan(servi
     assert await ids(service, NORA, "read") == ["alrt_1"]
     assert await ids(service, NORA) == []
     await post(service, bus, alert_fact("alrt_1", [ONE, TWO], 2, "alert.updated"))
-    assert await states() == ["unread"]
+    assert await states() == ["read"]
+    await post(service, bus, alert_fact("alrt_1", [ONE, TWO, third], 3, "alert.updated"))
+    assert await ids(service, NORA) == ["alrt_1"]
     assert (await mark(service, NORA, "alrt_1", "done")).json()["state"] == "done"
-    await post(service, bus, alert_fact("alrt_1", [ONE, TWO], 3, "alert.updated"))
+    await post(service, bus, alert_fact("alrt_1", [ONE, TWO, third], 4, "alert.closed", status="decided"))
     assert await states() == ["done"]
-    await post(service, bus, alert_fact("alrt_1", [ONE, TWO], 4, "alert.closed", status="closed"))
+    assert [entry["status"] for entry in await inbox(service, IVAN)] == ["decided"]
+    assert (await mark(service, IVAN, "alrt_1", "read")).json()["state"] == "done"
+    assert await ids(service, IVAN) == [] == await ids(service, IVAN, "read")
+    await post(service, bus, alert_fact("alrt_1", [ONE, TWO, third], 5, "alert.reopened"))
+    assert await ids(service, NORA) == ["alrt_1"] == await ids(service, IVAN)
+    await post(service, bus, alert_fact("alrt_1", [ONE, TWO, third], 6, "alert.closed", status="closed"))
+    assert await ids(service, NORA) == [] == await ids(service, CORA)
     assert await ids(service, NORA, "done") == ["alrt_1"]
-    await post(service, bus, alert_fact("alrt_1", [ONE, TWO], 5, "alert.reopened"))
-    assert await states() == ["unread"]
+
+
+async def test_marks_are_one_persons_own(service: Service, bus: MemoryBus) -> None:
+    await post(service, bus, ONE, TWO, alert_fact("alrt_1", [ONE, TWO]))
     await mark(service, NORA, "alrt_1", "done")
-    await post(service, bus, alert_fact("alrt_1", [ONE, TWO, third], 6, "alert.updated"))
-    assert await states() == ["unread"]
-    await mark(service, NORA, "alrt_1", "done")
+    assert (await ids(service, NORA), await ids(service, IVAN)) == ([], ["alrt_1"])
     assert (await mark(service, NORA, "alrt_1", "unread")).json()["state"] == "unread"
-    assert await ids(service, IVAN) == ["alrt_1"]  # marks are one person's own
 
 
 async def test_marking_twice_with_one_key_answers_the_same(service: Service, bus: MemoryBus) -> None:
@@ -152,11 +159,15 @@ async def test_a_blind_entry_follows_no_edits(service: Service, bus: MemoryBus) 
     assert entry["sides"] == [{"plan": "plan_1", "version": 1, "partner": UNODC}]
     assert entry["contacts"] == [{"kind": "focal_point", "partner": INTERPOL}]
     assert not {"kind", "band", "severity", "status", "updated_at"} & set(entry)
-    await mark(service, NORA, "alrt_1", "read")
-    await post(service, bus, alert_fact("alrt_1", [ONE, hidden], 2, "alert.updated"))
+    life = [("updated", "open"), ("closed", "decided"), ("reopened", "open"), ("closed", "closed")]
+    for version, (name, status) in enumerate(life, 2):
+        await post(service, bus, alert_fact("alrt_1", [ONE, hidden], version, f"alert.{name}", status))
+        assert await inbox(service, NORA) == [entry], name
+    assert await ids(service, CORA) == []
+    assert (await mark(service, NORA, "alrt_1", "done")).json()["state"] == "done"
+    await post(service, bus, alert_fact("alrt_1", [ONE, hidden], 6, "alert.reopened"))
     assert await ids(service, NORA) == []
-    assert [each["version"] for each in await inbox(service, NORA, "all")] == [1]
-    assert await ids(service, CORA) == ["alrt_1"]
+    assert await ids(service, NORA, "done") == ["alrt_1"]
 
 
 async def test_red_is_for_the_named_alone(service: Service, bus: MemoryBus) -> None:

@@ -30,9 +30,11 @@ def upgrade() -> None:
         sa.Column("updated_at", INSTANT, nullable=False),
         sa.Column("raised_version", BIG, autoincrement=False, nullable=False),
         sa.Column("raised_at", INSTANT, nullable=False),
+        sa.Column("told_version", BIG, autoincrement=False, nullable=False),
+        sa.Column("decided_by", sa.String(length=64), nullable=True),
+        sa.Column("decided_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_alert"),
     )
-    op.create_index("ix_alert_raised_at_id", "alert", ["raised_at", "id"])
 
     op.create_table(
         "alert_side",
