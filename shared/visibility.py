@@ -180,6 +180,10 @@ def sight_of_alert(
     Shown in full sight of two sides or more; or blind, where one's own posted plan meets one that may not be seen (one's
     own draft makes no blind alert: it would be bait for hidden plans). A RED side
     makes no alert and no count for anybody who is not named (with bulk=True: for nobody, see `in_bulk`).
+
+    All that one partner posted of a duplicate is one side of it, too. Where all sides are one partner's, the alert is
+    internal to that partner: its focal points see it, and nobody else, coordinators included, for nothing is between
+    partners. A side that is named in `groups` and of which nothing is known counts as somebody else's.
     """
     hidden_in_bulk = {plan for plan, facts in sides.items() if bulk and facts.label == RED}
     own = any(
@@ -192,7 +196,12 @@ def sight_of_alert(
         for plan, facts in sides.items()
     }
     seen = [plan for plan, outcome in outcomes.items() if outcome is Outcome.FULL]
-    full = len({groups.get(plan) for plan in seen}) if groups and len(set(groups.values())) > 1 else len(seen)
+    if _in_house(sides, groups):
+        full = len(seen) if own and "focal_point" in principal.roles else 0
+    elif groups and len(set(groups.values())) > 1:
+        full = len({groups.get(plan) for plan in seen})
+    else:
+        full = len({sides[plan].owner for plan in seen})
     hidden = [plan for plan, outcome in outcomes.items() if outcome is Outcome.BLIND]
     blind = own and full < 2 and bool(hidden)
     return AlertSight(
@@ -202,6 +211,10 @@ def sight_of_alert(
         explained=len(seen) == len(outcomes) and full >= 2,
         contacts=frozenset(contact(sides[plan]) for plan in hidden),
     )
+
+
+def _in_house(sides: Mapping[str, Facts], groups: Mapping[str, int] | None) -> bool:
+    return len({facts.owner for facts in sides.values()}) == 1 and not (groups and groups.keys() - sides.keys())
 
 
 PARTLY = frozenset(

@@ -168,6 +168,31 @@ async def test_a_blind_alert_says_whom_to_call_and_nothing_else(
     assert "alert.opened alrt_1" not in await service.names()
 
 
+async def test_what_is_between_one_partners_own_plans_is_its_focal_points_affair_alone(
+    service: Service, bus: MemoryBus
+) -> None:
+    """Nor do two postings of one partner make an alert for who may not see what else they match."""
+    one, two, hidden = plan_fact("plan_1"), plan_fact("plan_2"), plan_fact("plan_3", tlp="AMBER+STRICT", owner=ITU)
+    await post(
+        service, bus, one, two, hidden, alert_fact("alrt_in", [one, two]), alert_fact("alrt_3", [one, two, hidden])
+    )
+    told: dict[str, set[str]] = {}
+    for who in (NORA, RITA, IVAN, TARO, CORA, KENJI):
+        told[who.id] = {event["subject"] for event in await service.events(who, types="alert.*")}
+        listed = (await service.get("/api/v1/inbox", who)).json()["data"]
+        assert {entry["alert"] for entry in listed} == (told[who.id] if who not in (RITA,) else set())
+    assert told == {
+        NORA.id: {"alrt_in", "alrt_3"},
+        RITA.id: {"alrt_3"},
+        IVAN.id: set(),
+        TARO.id: {"alrt_3"},
+        CORA.id: {"alrt_3"},
+        KENJI.id: {"alrt_3"},
+    }
+    (blind,) = [event["data"] for event in await service.events(NORA) if event["subject"] == "alrt_3"]
+    assert (blind["blind"], blind["contacts"]) == (True, [{"kind": "coordinator"}])
+
+
 async def test_a_red_side_makes_no_alert_in_a_stream(service: Service, bus: MemoryBus) -> None:
     red = plan_fact("plan_red", tlp="RED", people=[NORA.id])
     green, amber = plan_fact("plan_green", owner=INTERPOL), plan_fact("plan_amber", tlp="AMBER", owner=INTERPOL)
@@ -178,7 +203,7 @@ async def test_a_red_side_makes_no_alert_in_a_stream(service: Service, bus: Memo
 
 async def test_a_side_of_which_nothing_is_known_is_not_seen(database_url: str, bus: MemoryBus) -> None:
     async with running(database_url, bus=bus, hold_seconds=0.2) as service:
-        one, two, lost = plan_fact("plan_1"), plan_fact("plan_2"), plan_fact("plan_lost")
+        one, two, lost = plan_fact("plan_1"), plan_fact("plan_2", owner=INTERPOL), plan_fact("plan_lost", owner=ITU)
         await post(service, bus, one, two, alert_fact("alrt_1", [one, lost]), alert_fact("alrt_2", [one, two, lost]))
         found = {event["subject"]: event["data"] for event in await service.events(CORA)}
         assert "alrt_1" not in found

@@ -115,11 +115,14 @@ VIEWERS: tuple[tuple[frozenset[str], tuple[str, ...], dict[str, set[str]]], ...]
     (frozenset({"coordinator"}), (), {"countries": {"KEN"}}),
     (frozenset({"coordinator"}), (OWNER,), {"countries": {"KEN"}}),
     (frozenset({"administrator"}), (), {"regions": {"001"}}),
+    (frozenset({"reader"}), (OWNER,), {}),
 )
 FOREIGN = "org_foreign"
 
 
-def sides(code: Any, members: tuple[str, ...], in_scope_at: dict[str, bool]) -> list[tuple[Any, Case]]:
+def sides(
+    code: Any, roles: frozenset[str], members: tuple[str, ...], in_scope_at: dict[str, bool]
+) -> list[tuple[Any, Case]]:
     """Every plan that can be a side of an alert for this viewer, owned by one of their partners or by another."""
     found: list[tuple[Any, Case]] = []
     for label, place, owner, invited, draft in product(
@@ -134,6 +137,8 @@ def sides(code: Any, members: tuple[str, ...], in_scope_at: dict[str, bool]) -> 
             invited=invited,
             in_scope=in_scope_at[place],
             draft=draft,
+            partner=owner,
+            focal="focal_point" in roles,
         )
         found.append((facts, case))
     return found
@@ -143,7 +148,7 @@ def alerts(code: Any) -> Iterator[tuple[Any, list[Any], list[Case]]]:
     for roles, members, scope in VIEWERS:
         who = principal(code, roles, members, scope)
         coordinates = "coordinator" in roles
-        found = sides(code, members, {"kenya": coordinates, "nowhere": False})
+        found = sides(code, roles, members, {"kenya": coordinates, "nowhere": False})
         for pair in combinations_with_replacement(found, 2):
             yield who, [facts for facts, _ in pair], [case for _, case in pair]
         # of three: the sides that are not told apart by two alone (a third that is seen, hidden or RED)
@@ -186,8 +191,8 @@ def test_the_cases_are_no_wall_of_refusals() -> None:
     shown = Counter(
         (told.shown, told.blind) for _, _, cases in alerts(visibility) for told in (oracle.alert(cases, in_bulk=False),)
     )
-    # half of the sides are drafts, which hardly anybody sees: less than of plans, and still no wall
-    assert (shown[True, False] + shown[True, True]) / shown.total() >= 0.25
+    # half of the sides are drafts, and many pairs one partner's: less than of plans, and still no wall
+    assert (shown[True, False] + shown[True, True]) / shown.total() >= 0.2
     assert min(shown.values()) / shown.total() > 0.02
 
 
@@ -211,7 +216,8 @@ def plan_with(facts: visibility.Facts, label: str) -> visibility.Facts:
 def test_two_postings_of_one_activity_are_one_side_of_an_overlap() -> None:
     """What they collide with is hidden: the reader of both must not hear of it, and their owner is told blindly."""
     open_, hidden = visibility.Facts(oracle.GREEN, "org_a"), visibility.Facts(oracle.STRICT, "org_b")
-    sides, groups = {"p": open_, "q": open_, "x": hidden}, {"p": 0, "q": 0, "x": 1}
+    other = visibility.Facts(oracle.GREEN, "org_d")
+    sides, groups = {"p": open_, "q": other, "x": hidden}, {"p": 0, "q": 0, "x": 1}
     stranger = visibility.Principal("per_1", frozenset({"org_c"}))
     owner = visibility.Principal("per_2", frozenset({"org_a"}))
     world = visibility.Scope(regions=frozenset({visibility.WORLD}))
@@ -222,6 +228,11 @@ def test_two_postings_of_one_activity_are_one_side_of_an_overlap() -> None:
     assert (seen.shown, seen.blind, seen.explained) == (True, True, False)
     seen = visibility.sight_of_alert(coordinator, sides, groups=groups)
     assert (seen.shown, seen.blind, seen.explained) == (True, False, True)
+    # what is not known yet may be another partner's: the rest is not internal to one
+    twice = {"p": open_, "q": open_}
+    focal = visibility.Principal("per_4", frozenset({"org_a"}), frozenset({"focal_point"}))
+    assert visibility.sight_of_alert(focal, twice, groups={"p": 0, "q": 0}).shown
+    assert not visibility.sight_of_alert(focal, twice, groups={"p": 0, "q": 0, "x": 0}).shown
     # facts that are not known yet hide a side as a label does
     unknown = {plan: facts for plan, facts in sides.items() if plan != "x"}
     assert not visibility.sight_of_alert(stranger, unknown, groups=groups).shown
@@ -259,6 +270,10 @@ MUTANTS = {
     "RED sides in bulk": ("if bulk and facts.label == RED", "if False"),
     "shown with one side": ("shown=full >= 2 or blind", "shown=full >= 1 or blind"),
     "blind beside two full ones": ("blind = own and full < 2 and", "blind = own and"),
+    "in-house for coordinators": ('if own and "focal_point" in principal.roles else 0', "if own or _coordinates(principal, next(iter(sides.values()))) else 0"),
+    "in-house for everybody of the partner": ('if own and "focal_point" in principal.roles else 0', "if own else 0"),
+    "in-house for every focal point": ('if own and "focal_point" in principal.roles else 0', 'if "focal_point" in principal.roles else 0'),
+    "one partner's two postings are two sides": ("full = len({sides[plan].owner for plan in seen})", "full = len(seen)"),
     "explained with a hidden side": ("explained=len(seen) == len(outcomes) and full >= 2", "explained=full >= 2"),
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ class Case:
     invited     the viewer is one of the named people
     poster      the viewer posted it
     in_scope    the viewer is a coordinator, and the plan lies in the scope
+    partner     whose plan it is; focal: the viewer is a focal point
     """
 
     label: str
@@ -31,6 +32,8 @@ class Case:
     poster: bool = False
     in_scope: bool = False
     draft: bool = False
+    partner: str = ""
+    focal: bool = False
 
 
 def sees(case: Case) -> bool:
@@ -91,7 +94,12 @@ def alert(cases: Sequence[Case], *, in_bulk: bool) -> Alert:
     sides = tuple(
         outcome(case, matched=yours) if is_there else NOTHING for case, is_there in zip(cases, there, strict=True)
     )
-    full, hidden = sides.count(FULL), [case for case, side in zip(cases, sides, strict=True) if side == BLIND]
+    hidden = [case for case, side in zip(cases, sides, strict=True) if side == BLIND]
+    # alerts are between partners: what one partner posted twice is one side
+    full = len({case.partner for case, side in zip(cases, sides, strict=True) if side == FULL})
+    if len({case.partner for case in cases}) == 1:
+        # "it would tell UNODC's own focal points only"
+        full = sides.count(FULL) if yours and any(case.focal for case in cases) else 0
     blind = bool(hidden) and full < 2
     return Alert(
         sides=sides,
@@ -99,7 +107,7 @@ def alert(cases: Sequence[Case], *, in_bulk: bool) -> Alert:
         shown=full >= 2 or blind,
         blind=blind,
         # "an explanation is shown only to those with full sight of both plans"
-        explained=full == len(cases),
+        explained=sides.count(FULL) == len(cases) and full >= 2,
         # "whom to call (the owner's focal point for AMBER, the coordinator in scope for AMBER+STRICT)"
         call=frozenset("focal_point" if case.label == AMBER else "coordinator" for case in hidden),
     )
