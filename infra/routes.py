@@ -54,6 +54,11 @@ def owner_of(path: str) -> str:
     return DASHBOARD
 
 
+def openapi_path(service: str) -> str:
+    """Where a service tells its OpenAPI document: below its own prefix, so that every front finds it."""
+    return f"/api/v1/{service}/openapi.json"
+
+
 def is_stream(path: str) -> bool:
     return path in STREAMS
 

@@ -4,8 +4,11 @@ import importlib
 from typing import Any, Protocol, cast
 
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
-from infra.routes import SERVICES
+from infra.routes import SERVICES, openapi_path
 from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.ids import Ids
@@ -38,10 +41,17 @@ def build(
     ids: Ids | None = None,
     bus: Bus | None = None,
 ) -> FastAPI:
-    """The service's application, not yet started."""
+    """The service's application, not yet started; it tells its OpenAPI document under its own prefix."""
     _check(service)
     make = cast(_Build, importlib.import_module(f"services.{service}.app").build)
-    return make(settings, clock=clock, ids=ids, bus=bus)
+    app = make(settings, clock=clock, ids=ids, bus=bus)
+
+    async def document(_: Request) -> Response:
+        return JSONResponse(app.openapi(), headers={"Cache-Control": "no-cache"})
+
+    # before the service's own, of which `/api/v1/activities/{id}` would take it
+    app.router.routes.insert(0, Route(openapi_path(service), document, methods=["GET"]))
+    return app
 
 
 def runtime_of(app: FastAPI) -> Runtime:

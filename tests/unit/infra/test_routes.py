@@ -1,13 +1,16 @@
 """The one path table, held against the paths that the services really have."""
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
-from infra.routes import ROUTES, SERVICES, is_stream, nginx_configuration, owner_of
+from infra.routes import ROUTES, SERVICES, is_stream, nginx_configuration, openapi_path, owner_of
 from infra.services import build, settings_of
 
 
@@ -37,6 +40,19 @@ def test_every_path_of_a_service_is_sent_to_it(service: tuple[str, FastAPI]) -> 
     assert len(paths) > 3
     for path in paths:
         assert owner_of(re.sub(r"\{[^}]+\}", "x", path)) == name, path
+
+
+async def test_every_service_tells_its_openapi_document_to_everybody(service: tuple[str, FastAPI]) -> None:
+    name, app = service
+    assert owner_of(openapi_path(name)) == name
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://convene.test") as client:
+        answer = await client.get(openapi_path(name))
+        assert (await client.post(openapi_path(name))).status_code == 405
+    assert answer.status_code == 200
+    assert answer.json() == app.openapi()
+    committed = Path(__file__).parents[3] / "services" / name / "contracts" / "openapi.json"
+    assert answer.json()["paths"].keys() == json.loads(committed.read_text(encoding="utf-8"))["paths"].keys()
 
 
 @pytest.mark.parametrize(
