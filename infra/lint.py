@@ -14,6 +14,15 @@ ROOT = Path(__file__).resolve().parents[1]
 SOFT, HARD = 300, 400
 """Lines of a module: a file past the first is listed, one past the second is refused. It becomes a folder."""
 
+_AVOIDED = frozenset({"merge", "incident", "record", "item", "manager", "helper", "util"})
+"""Words that say nothing here, or something else in the field (DESIGN 1, CONTRIBUTING "Words"); a plural is the same."""
+_OTHERS_WORDS = (
+    ("", "merge_patch"),  # RFC 7396
+    ("shared/bus/", "record"),  # what Kafka calls a message on its log
+    ("tests/conformance/bus/", "record"),
+)
+"""(path prefix, words): names that others gave."""
+
 Rule = Callable[[PurePosixPath, str], Iterator[tuple[int, str]]]
 
 _PRODUCT = ("shared", "services", "infra", "dashboard", "client")
@@ -33,6 +42,7 @@ _REGISTRIES = [
 ]  # fmt: skip
 _HOST = re.compile(r"(?<![\w-])(?:[\w-]+\.)*(?:" + "|".join(map(re.escape, _REGISTRIES)) + r")(?![\w-])")
 _ABSOLUTE = re.compile(r"(?<![\w.~*)\]}/-])/(?:" + "|".join(("wo" + "rk", "ro" + "ot", "ho" + "me")) + r")/\w")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _MARK = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "HA" + "CK")) + r")\b")
 
 
@@ -81,6 +91,26 @@ def nothing_left_for_later(path: PurePosixPath, text: str) -> Iterator[tuple[int
     return _each(_MARK, text, "leaves a mark for later: do it, or open an issue")
 
 
+def house_words(path: PurePosixPath, text: str) -> Iterator[tuple[int, str]]:
+    """Names of modules, classes and functions keep to the words of the house; names of third parties' are theirs."""
+    if path.suffix != ".py":
+        return
+    named = [(1, part.removesuffix(".py")) for part in path.parts]
+    named += [
+        (node.lineno, node.name)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+    theirs = [words for prefix, words in _OTHERS_WORDS if str(path).startswith(prefix)]
+    for line, name in named:
+        words = "_".join(_WORD.findall(name)).lower()
+        for each in theirs:
+            words = re.sub(rf"(?<![a-z]){each}s?(?![a-z])", "", words)
+        for word in words.split("_"):
+            if word in _AVOIDED or word.removesuffix("s") in _AVOIDED:
+                yield line, f"is called {name}: we avoid {word!r}"
+
+
 def _each(pattern: re.Pattern[str], text: str, message: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.splitlines(), 1):
         if found := pattern.search(line):
@@ -94,6 +124,7 @@ RULES: tuple[Rule, ...] = (
     no_registry_hosts,
     no_paths_of_one_machine,
     nothing_left_for_later,
+    house_words,
 )
 
 

@@ -161,7 +161,7 @@ async def read_one(runtime: Runtime, owners: Mapping[str, Source], letter: str) 
         await reader.seek({tp: offset})
         for _ in range(_PATIENCE):
             for batch in await reader.fetch(timeout=1.0):
-                for delivered in _records(batch, tp):
+                for delivered in _messages(batch, tp):
                     if delivered.offset == offset:
                         return _parked(owners[topic], delivered)
                     if delivered.offset > offset:  # compacted away: offsets may have gaps
@@ -323,7 +323,7 @@ def _parked(source: Source, delivered: Delivered) -> Parked:
     return Parked(source, delivered, event)
 
 
-def _records(batch: Batch, tp: TopicPartition) -> Sequence[Delivered]:
+def _messages(batch: Batch, tp: TopicPartition) -> Sequence[Delivered]:
     return batch.records if batch.tp == tp else ()
 
 

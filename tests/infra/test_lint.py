@@ -27,6 +27,12 @@ def test_the_tree_keeps_the_rules() -> None:
         ("docs/x.md", "see `/wo" + "rk/main`\n", ":1: holds an absolute path"),
         ("shared/x.py", f"x = 1  # {MARK}: later\n", ":1: leaves a mark"),
         ("docs/x.md", "FIX" + "ME\n", ":1: leaves a mark"),
+        ("shared/x.py", "def merge(a, b): ...\n", ":1: is called merge"),
+        ("shared/x.py", "class LeaseManager: ...\n", ":1: is called LeaseManager"),
+        ("shared/x.py", "class A:\n    async def _all_items(self): ...\n", ":2: is called _all_items"),
+        ("shared/date_utils.py", "", ":1: is called date_utils"),
+        ("shared/helpers/x.py", "", ":1: is called helpers"),
+        ("shared/x.py", "class HTTPRecord: ...\n", ":1: is called HTTPRecord"),
     ],
 )
 def test_violations_are_found_where_they_stand(path: str, text: str, said: str) -> None:
@@ -41,6 +47,9 @@ def test_violations_are_found_where_they_stand(path: str, text: str, said: str) 
         ("tests/conformance/x.py", "await session.commit()\n"),
         ("client/convene/__init__.py", '"""Words."""\n\nfrom convene.errors import ConveneError\n'),
         ("services/partners/migrations/versions/0001_initial.py", "x = 1\n" * 500),
+        ("shared/x.py", "def merge_patch(a): ...\nrecord = items = 1\n"),
+        ("shared/x.py", "def emerge(): ...\ndef utility(): ...\ndef itemise(): ...\n"),
+        ("shared/bus/x.py", "class RecordTooLarge: ...\n"),
         ("docs/x.md", "/api/v1/work/x, https://example.org/root/x, in the method of the house, ../work/x, a hackathon\n"),
         ("shared/x.py", "x = 1\n" * 400),
         ("tests/contract/data/x.json", f"{HOST}\n"),

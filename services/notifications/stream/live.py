@@ -166,7 +166,7 @@ class Live:
             message = self._view.render(number, stop)
             self._position = dict(hub.rows(stop - 1, stop)[0].position)
         else:
-            message = self._merge(number, stop)
+            message = self._render_ahead(number, stop)
         self._number = stop
         if stop == hub.end and reaches(hub.position, self._position):
             self._position, self._aligned = dict(hub.position), True
@@ -174,7 +174,7 @@ class Live:
             await self._send(write, message)
         return True
 
-    def _merge(self, number: int, stop: int) -> bytes:
+    def _render_ahead(self, number: int, stop: int) -> bytes:
         """As `View.render`, for a stream that has read further than the hub in some partition."""
         parts: list[bytes] = []
         for kept in self._hub.rows(number, stop):

@@ -209,7 +209,7 @@ async def test_what_never_comes_is_waited_for_no_longer_than_set(db: Database, b
     assert {subject for _, subject, _ in await rows(db)} == {"alrt_1", "plan_3"}
 
 
-async def test_malformed_records_are_parked_once_and_passed(db: Database, bus: MemoryBus) -> None:
+async def test_malformed_messages_are_parked_once_and_passed(db: Database, bus: MemoryBus) -> None:
     await wired(bus)
     good = plan_fact("plan_1")
     nonsense = to_outgoing(TOPIC, plan_fact("plan_bad"))
