@@ -183,14 +183,18 @@ def columns_of(plan: Plan) -> dict[str, Any]:
 
 
 def represent(plan: Plan, checked: str) -> dict[str, Any]:
-    """The plan as the API and its events show it to somebody who may see it."""
+    """The plan as the API and its events show it to somebody who may see it.
+
+    `activity` is the plan's own. Which activities have become one is said by the activity and its events, so that a link
+    changes nothing of a plan without a new version, and tells nobody of a posting that they may not see.
+    """
     return {
         "id": plan.id,
         "version": plan.version,
         "owner": plan.owner,
         "posted_by": plan.posted_by,
         "claimed": plan.claimed,
-        "activity": plan.activity,
+        "activity": plan.home,
         "checked": checked,
         "created_at": plan.created_at.isoformat(),
         "updated_at": plan.updated_at.isoformat(),

@@ -1,8 +1,9 @@
 """Joint activities: the postings of one event side by side, with the source of each field."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlmodel import col
 
 from services.activities.domain.activities import fields_of
@@ -18,25 +19,39 @@ SCAN = 200
 
 
 async def get_activity(uow: ActivitiesUnit, principal: Principal, activity_id: str) -> dict[str, Any]:
-    """One activity, made of the plans in it that this principal sees; hidden ones leave no trace."""
-    found = await uow.session.execute(
-        select(PlanRow).where(col(PlanRow.activity) == activity_id).order_by(col(PlanRow.id))
-    )
-    row = await uow.session.get(ActivityRow, activity_id)
-    seen: list[dict[str, Any]] = []
-    for each in found.scalars():
-        plan = plan_of_row(each)
-        if sight(principal, plan.facts) is Outcome.FULL:
-            seen.append(represent(plan, each.checked))
-    if not seen:
+    """One activity, made of the plans in it that this principal sees; hidden ones leave no trace.
+
+    activity_id: a joint activity's, or a plan's own (then the joint activity that the plan belongs to, if it does).
+    """
+    rows = await _rows(uow, principal, col(PlanRow.activity) == activity_id)
+    if len(rows) < 2:
+        own = await _rows(uow, principal, col(PlanRow.home) == activity_id)
+        rows = await _rows(uow, principal, col(PlanRow.activity) == own[0].activity) if own else []
+    if not rows:
         raise not_found("activity")
+    joined = rows[0].activity if len(rows) > 1 else activity_id
+    stored = await uow.session.get(ActivityRow, joined)
+    plans = [represent(plan_of_row(row), row.checked) for row in rows]
+    return _shown(joined, stored.version if stored else 1, plans) | {"fields": fields_of(_live(plans) or plans)}
+
+
+async def _rows(uow: ActivitiesUnit, principal: Principal, where: ColumnElement[bool]) -> list[PlanRow]:
+    found = await uow.session.execute(select(PlanRow).where(where).order_by(col(PlanRow.id)))
+    return [row for row in found.scalars() if sight(principal, plan_of_row(row).facts) is Outcome.FULL]
+
+
+def _live(plans: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [plan for plan in plans if plan["status"] != "cancelled"]
+
+
+def _shown(activity_id: str, version: int, plans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Who has cancelled stays on the list of plans, but the activity is theirs no longer."""
     return {
         "id": activity_id,
-        "version": row.version if row else 1,
-        "joint": len(seen) > 1,
-        "plans": [plan["id"] for plan in seen],
-        "owners": sorted({plan["owner"] for plan in seen}),
-        "fields": fields_of(seen),
+        "version": version,
+        "joint": len(plans) > 1,
+        "plans": [plan["id"] for plan in plans],
+        "owners": sorted({plan["owner"] for plan in _live(plans)}),
     }
 
 
@@ -59,16 +74,8 @@ async def list_activities(
             if len(seen) > 1:
                 if len(shown) == page.limit:
                     return shown, encode_cursor((shown[-1]["id"],))
-                shown.append(
-                    {
-                        "id": row.id,
-                        "version": row.version,
-                        "joint": True,
-                        "plans": [plan.id for plan in seen],
-                        "owners": sorted({plan.owner for plan in seen}),
-                        "title": min(seen, key=lambda plan: plan.created_at).content.title,
-                    }
-                )
+                said = [represent(plan, "") for plan in sorted(seen, key=lambda plan: (plan.created_at, plan.id))]
+                shown.append(_shown(row.id, row.version, said) | {"title": (_live(said) or said)[0]["title"]})
             after = row.id
         if len(rows) < SCAN:
             return shown, None

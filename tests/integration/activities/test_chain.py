@@ -63,8 +63,8 @@ async def test_linking_gives_one_joint_activity_with_its_owners_and_reversing_ta
     assert back.status_code == 201, back.text
     await service.settled()
     for plan in (mine, theirs):
-        now = (await service.client.get(f"/api/v1/plans/{plan['id']}", headers=NORA.headers)).json()
-        assert now["activity"] == plan["activity"]
+        now = (await service.client.get(f"/api/v1/activities/{plan['activity']}", headers=NORA.headers)).json()
+        assert (now["id"], now["joint"], now["plans"]) == (plan["activity"], False, [plan["id"]])
     [again] = await service.alerts()
     assert (again["id"], again["reason"]) == (alert["id"], "reversed")
     assert await names(bus, alert["id"]) == ["alert.opened", "alert.closed", "alert.reopened"]

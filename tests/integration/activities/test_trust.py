@@ -11,7 +11,8 @@ from tests.support.activities import CORA, IVAN, NORA, TARO, Service, facts_on, 
 
 
 async def activity_of(service: Service, plan: str) -> str:
-    return (await service.client.get(f"/api/v1/plans/{plan}", headers=CORA.headers)).json()["activity"]
+    own = (await service.client.get(f"/api/v1/plans/{plan}", headers=CORA.headers)).json()["activity"]
+    return (await service.client.get(f"/api/v1/activities/{own}", headers=CORA.headers)).json()["id"]
 
 
 async def test_nobody_decides_on_a_version_that_nobody_saw(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
