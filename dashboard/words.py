@@ -8,7 +8,7 @@ LABELS: Mapping[str, str] = {
     "GREEN": "Every signed-in partner",
     "AMBER": "Your organisation, the partners named on the plan, and coordinators in scope",
     "AMBER+STRICT": "Your organisation and coordinators in scope",
-    "RED": "Only the people named on the plan; it is never in lists, streams or exports",
+    "RED": "Only the people named on the plan; it is never in lists, streams or exports, and nobody is warned of a collision with it",
 }
 """TLP label -> who will see a plan with it."""
 
