@@ -7,15 +7,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from services.activities.api.common import (
-    Cursor,
-    IdempotencyKey,
-    IfMatch,
-    IfNoneMatch,
-    Limit,
     Services,
     answer_with_tag,
     as_problem,
-    page_of,
     problems,
     tagged,
 )
@@ -34,6 +28,7 @@ from services.activities.orm import DecisionRow
 from services.activities.queries import activities as activity_queries
 from services.activities.queries import alerts as queries
 from services.activities.uow import ActivitiesUnit
+from shared.answers import Cursor, IdempotencyKey, IfMatch, IfNoneMatch, Limit, page_of
 from shared.auth import Anyone, SignedIn
 from shared.etags import expected_version
 from shared.idempotency import Answer

@@ -1,29 +1,23 @@
 """What the routers share: the way into the edge, domain errors as problems, documented error answers."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Header, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi import Request
+from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.activities.domain.content import Invalid
 from services.activities.domain.plan import Refused
 from services.activities.uow import ActivitiesUnit
+from shared.answers import committed, conditional
 from shared.clock import Clock
-from shared.etags import etag, unchanged
+from shared.etags import etag
 from shared.idempotency import Answer
 from shared.ids import Ids
-from shared.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor
 from shared.problem import KINDS, Problem
 from shared.service import Runtime
 from shared.visibility import Principal
-
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key")]
-IfMatch = Annotated[str | None, Header(alias="If-Match")]
-IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match")]
-Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=200)]
 
 
 def problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
@@ -37,10 +31,6 @@ def problems(*kinds: str) -> dict[int | str, dict[str, Any]]:
             "content": {"application/problem+json": {"schema": {"type": "object"}}},
         }
     return found
-
-
-def page_of(limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> Page:
-    return Page(limit, decode_cursor(cursor, length=1) if cursor else None)
 
 
 class Services:
@@ -68,18 +58,12 @@ class Services:
     ) -> Response:
         """One command in one transaction; domain errors become problems that name the field."""
 
-        async def in_unit(session: AsyncSession) -> Answer:
-            uow = self.unit(session, principal)
-            answer = await work(uow)
-            await uow.flush()
-            return answer
-
         try:
-            answer = await self.runtime.edge.run(
-                in_unit,
-                principal=principal,
-                method=request.method,
-                path=request.url.path,
+            return await committed(
+                request,
+                principal,
+                lambda session: self.unit(session, principal),
+                work,
                 body=body,
                 key=key,
                 key_required=key_required,
@@ -87,7 +71,6 @@ class Services:
             )
         except (Invalid, Refused) as error:
             raise as_problem(error) from error
-        return JSONResponse(dict(answer.body), status_code=answer.status, headers=dict(answer.headers))
 
 
 def as_problem(error: Invalid | Refused) -> Problem:
@@ -105,7 +88,4 @@ def answer_with_tag(status: int, document: Mapping[str, Any], location: str | No
 
 def tagged(document: Mapping[str, Any], if_none_match: str | None) -> Response:
     """A GET's answer: 304 where the caller holds this very representation."""
-    tag = etag(int(document.get("version", 0)), document)
-    if unchanged(if_none_match, tag):
-        return Response(status_code=304, headers={"ETag": tag})
-    return JSONResponse(dict(document), headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+    return conditional(int(document.get("version", 0)), document, if_none_match)

@@ -9,15 +9,9 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 
 from services.activities.api.common import (
-    Cursor,
-    IdempotencyKey,
-    IfMatch,
-    IfNoneMatch,
-    Limit,
     Services,
     answer_with_tag,
     as_problem,
-    page_of,
     problems,
     tagged,
 )
@@ -30,6 +24,7 @@ from services.activities.orm import PlanRow
 from services.activities.queries import plans as queries
 from services.activities.queries.similar import similar_plans
 from services.activities.uow import ActivitiesUnit, plan_of_row
+from shared.answers import Cursor, IdempotencyKey, IfMatch, IfNoneMatch, Limit, page_of
 from shared.auth import Anyone, SignedIn, require
 from shared.etags import expected_version
 from shared.filters import Filtered

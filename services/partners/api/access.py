@@ -10,12 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from services.partners import queries
 from services.partners.api.edge import (
     NO_STORE,
-    Cursor,
-    IdempotencyKey,
-    Limit,
-    page_of,
     problems,
-    runtime_of,
     shown,
     write,
 )
@@ -25,6 +20,7 @@ from services.partners.domain.access import ApiKey
 from services.partners.handlers.keys import issue_key, revoke_key
 from services.partners.handlers.signing import mint_token, rotate_signing_key
 from services.partners.uow import PartnersUnitOfWork
+from shared.answers import Cursor, IdempotencyKey, Limit, page_of, runtime_of
 from shared.auth import KEY_PREFIX, Anyone, SignedIn, require
 from shared.idempotency import Answer
 from shared.paging import DEFAULT_LIMIT, encode_cursor, link_next

@@ -1,36 +1,25 @@
 """From a request to the unit of work and back: the one way in which every write of this service enters."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any, TypeVar, cast
+from typing import Any, cast
 
-from fastapi import Header, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi import Request
+from fastapi.responses import Response
 from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.partners.domain import errors
 from services.partners.uow import LANE, PartnersUnitOfWork
-from shared.etags import etag, stale, unchanged
+from shared.answers import committed, runtime_of
+from shared.etags import etag, stale
 from shared.idempotency import Answer
-from shared.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor
 from shared.problem import MEDIA_TYPE, FieldError, Problem, not_found
-from shared.service import Runtime
 from shared.visibility import Principal
 from shared.web import problem_response
 
-_T = TypeVar("_T")
 Work = Callable[[PartnersUnitOfWork], Awaitable[Answer]]
 
-IdempotencyKey = Annotated[
-    str | None, Header(alias="Idempotency-Key", description="repeats with it get the first answer, for 24 hours")
-]
-IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="the ETag that you have read; 428 without, 412 when stale")
-]
-IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match")]
-Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=500)]
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -57,10 +46,6 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": "problem", "model": ProblemOut, "content": content} for status in statuses}
 
 
-def runtime_of(request: Request) -> Runtime:
-    return request.app.state.runtime
-
-
 async def write(
     request: Request,
     principal: Principal,
@@ -73,26 +58,15 @@ async def write(
     """Run `work` in one transaction that commits here, and send what it answers."""
     runtime = runtime_of(request)
 
-    async def within(session: AsyncSession) -> Answer:
-        uow = PartnersUnitOfWork(session, runtime.clock, request.app.state.ids, actor=principal.id)
-        answer = await work(uow)
-        await uow.flush()
-        return answer
+    def unit(session: AsyncSession) -> PartnersUnitOfWork:
+        return PartnersUnitOfWork(session, runtime.clock, request.app.state.ids, actor=principal.id)
 
+    sent = body.model_dump(mode="json", exclude_unset=True) if body else None
     try:
-        answer = await runtime.edge.run(
-            within,
-            principal=principal,
-            method=request.method,
-            path=request.url.path,
-            body=body.model_dump(mode="json", exclude_unset=True) if body else None,
-            key=key,
-            lane=lane,
-        )
+        return await committed(request, principal, unit, work, body=sent, key=key, lane=lane)
     except IntegrityError:
         # The rules looked first, so this is the constraint behind them. Its text quotes values: it goes nowhere.
         raise Problem("conflict", "Something with the same unique value was stored meanwhile.") from None
-    return JSONResponse(answer.body, status_code=answer.status, headers=dict(answer.headers))
 
 
 def shown(model: BaseModel) -> dict[str, Any]:
@@ -101,24 +75,6 @@ def shown(model: BaseModel) -> dict[str, Any]:
 
 def tagged(version: int, body: Mapping[str, Any], **headers: str) -> dict[str, str]:
     return {"ETag": etag(version, body), **headers}
-
-
-def conditional(version: int, model: BaseModel, if_none_match: str | None) -> Response:
-    """200 with its ETag, or 304."""
-    body = shown(model)
-    headers = tagged(version, body)
-    if unchanged(if_none_match, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    return JSONResponse(body, headers=headers)
-
-
-def page_of(limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> Page:
-    """Raises a 400 problem for a foreign cursor."""
-    after = decode_cursor(cursor, length=1) if cursor else None
-    if after is not None and not isinstance(after[0], str):
-        detail = "not a cursor of this list"
-        raise Problem("malformed", f"?cursor: {detail}", [FieldError("?cursor", "malformed", detail)])
-    return Page(limit, after)
 
 
 def codes_of(name: str, text: str | None, known: Callable[[str], bool]) -> frozenset[str]:

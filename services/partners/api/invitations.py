@@ -10,12 +10,7 @@ from services.partners import queries
 from services.partners.api.access import key_made
 from services.partners.api.edge import (
     NO_STORE,
-    Cursor,
-    IdempotencyKey,
-    Limit,
-    page_of,
     problems,
-    runtime_of,
     shown,
     write,
 )
@@ -24,6 +19,7 @@ from services.partners.commands import Invite, Redeem
 from services.partners.domain.access import Invitation
 from services.partners.handlers.invitations import invite, redeem, withdraw_invitation
 from services.partners.uow import PartnersUnitOfWork
+from shared.answers import Cursor, IdempotencyKey, Limit, page_of, runtime_of
 from shared.auth import SignedIn, require
 from shared.idempotency import Answer, check_key
 from shared.paging import DEFAULT_LIMIT, encode_cursor, link_next

@@ -8,16 +8,8 @@ from fastapi.responses import Response
 
 from services.partners import queries
 from services.partners.api.edge import (
-    Cursor,
-    IdempotencyKey,
-    IfMatch,
-    IfNoneMatch,
-    Limit,
     codes_of,
-    conditional,
-    page_of,
     problems,
-    runtime_of,
     shown,
     tagged,
     write,
@@ -27,6 +19,7 @@ from services.partners.commands import AmendOrganisation, RegisterOrganisation
 from services.partners.domain.organisations import STATUSES, Alias, Identifier, Organisation, Programme
 from services.partners.handlers.organisations import amend_organisation, register_organisation
 from services.partners.uow import PartnersUnitOfWork
+from shared.answers import Cursor, IdempotencyKey, IfMatch, IfNoneMatch, Limit, conditional, page_of, runtime_of
 from shared.auth import Anyone, SignedIn, require
 from shared.etags import expected_version
 from shared.idempotency import Answer
@@ -77,7 +70,7 @@ async def get_organisation(
         found = await queries.organisation(session, principal, reference)
     if found is None:
         raise not_found("organisation")
-    return conditional(found.version, _out(found), if_none_match)
+    return conditional(found.version, shown(_out(found)), if_none_match)
 
 
 @router.post("", status_code=201, response_model=OrganisationOut, responses=problems(401, 403, 409, 422))

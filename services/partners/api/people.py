@@ -7,15 +7,7 @@ from fastapi.responses import Response
 
 from services.partners import queries
 from services.partners.api.edge import (
-    Cursor,
-    IdempotencyKey,
-    IfMatch,
-    IfNoneMatch,
-    Limit,
-    conditional,
-    page_of,
     problems,
-    runtime_of,
     shown,
     tagged,
     write,
@@ -26,6 +18,7 @@ from services.partners.domain.people import ROLES, Person
 from services.partners.events import ScopeState
 from services.partners.handlers import people as handlers
 from services.partners.uow import PartnersUnitOfWork
+from shared.answers import Cursor, IdempotencyKey, IfMatch, IfNoneMatch, Limit, conditional, page_of, runtime_of
 from shared.auth import SignedIn, require
 from shared.etags import expected_version
 from shared.idempotency import Answer
@@ -83,7 +76,7 @@ async def get_person(request: Request, principal: SignedIn, person: str, if_none
         found = await queries.person(session, principal, person)
     if found is None:
         raise not_found("person")
-    return conditional(found.version, _out(found), if_none_match)
+    return conditional(found.version, shown(_out(found)), if_none_match)
 
 
 @router.post("/people", status_code=201, response_model=PersonOut, responses=problems(401, 403, 409, 422))
