@@ -225,8 +225,9 @@ PARTLY = frozenset(
 
 
 def followed(seen: AlertSight, event: str) -> bool:
-    """Whether an event (`alert.updated`) is told to whoever has this sight of its sides. Blind alerts follow no edits."""
-    return not (seen.blind and event == "alert.updated")
+    """Whether an event (`alert.updated`) is told to whoever has this sight of its sides. A blind alert arises once: no
+    edit, decision or closing is told of it."""
+    return not seen.blind or event == "alert.opened"
 
 
 class Concern(StrEnum):

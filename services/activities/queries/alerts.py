@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, false, func, or_, select
 from sqlmodel import col
 
 from services.activities.domain.alerts import LIVE, severity_level
@@ -36,7 +36,9 @@ async def list_alerts(
     query = select(AlertRow).where(_may_be_shown(principal)).order_by(col(AlertRow.id).desc())
     wanted = STATUSES[status]
     if wanted:
-        query = query.where(col(AlertRow.status).in_(wanted))
+        # a blind one is open to its reader, whatever has become of it
+        blind = _own_sides(principal) if "open" in wanted else false()
+        query = query.where(or_(col(AlertRow.status).in_(wanted), blind))
     if kind:
         query = query.where(col(AlertRow.kind) == kind)
     if plan:
@@ -48,7 +50,8 @@ async def list_alerts(
         plans = await _plans_of(rows, uow)
         for row in rows:
             seen = _sight(row, plans, principal)
-            if seen.shown and not (seen.blind and _tells_more(status, kind, plan, seen)):
+            fits = not _tells_more(status, kind, plan, seen) if seen.blind else not wanted or row.status in wanted
+            if seen.shown and fits:
                 if len(shown) == page.limit:
                     return shown, encode_cursor((shown[-1]["id"],))
                 shown.append(_view(row, seen, plans))
@@ -90,13 +93,17 @@ async def get_decision(uow: ActivitiesUnit, principal: Principal, decision_id: s
 
 def _may_be_shown(principal: Principal) -> ColumnElement[bool]:
     """A necessary condition, as `may_be_visible` is of plans: one's own plan on a side, or two sides that may be seen."""
-    sides = select(func.count()).where(
-        col(AlertSideRow.alert) == col(AlertRow.id), col(AlertSideRow.plan) == col(PlanRow.id)
-    )
-    return or_(
-        sides.where(may_be_visible(principal)).scalar_subquery() > 1,
-        sides.where(col(PlanRow.owner).in_(sorted(principal.partners))).scalar_subquery() > 0,
-    )
+    return or_(_sides(may_be_visible(principal)) > 1, _own_sides(principal))
+
+
+def _own_sides(principal: Principal) -> ColumnElement[bool]:
+    return _sides(col(PlanRow.owner).in_(sorted(principal.partners))) > 0
+
+
+def _sides(which: ColumnElement[bool]) -> ScalarSelect[int]:
+    """How many sides of an alert are such plans."""
+    sides = col(AlertSideRow.alert) == col(AlertRow.id), col(AlertSideRow.plan) == col(PlanRow.id)
+    return select(func.count()).where(*sides, which).correlate(AlertRow).scalar_subquery()
 
 
 def _tells_more(status: str, kind: str | None, plan: str | None, seen: AlertSight) -> bool:
@@ -147,7 +154,7 @@ def _view(row: AlertRow, seen: AlertSight, plans: Mapping[str, Plan]) -> dict[st
             "blind": True,
             "sides": own,
             "contacts": sorted(seen.contacts),
-            "status": _blind_status(row),
+            "status": "open",
         }
     view: dict[str, Any] = {
         "id": row.id,
@@ -173,7 +180,3 @@ def _view(row: AlertRow, seen: AlertSight, plans: Mapping[str, Plan]) -> dict[st
             "due_at": row.due_at.isoformat() if row.due_at else None,
         }
     return view
-
-
-def _blind_status(row: AlertRow) -> str:
-    return "open" if row.status in LIVE else "closed"
