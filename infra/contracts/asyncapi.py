@@ -171,7 +171,8 @@ def _add_stream(channels: dict[str, Any], operations: dict[str, Any], messages: 
         "description": "Server-sent events. `id:` is a position, for this reader alone: send the last one as "
         "`Last-Event-ID` to go on after it. `event:` is the event's name, `data:` the CloudEvent on one line. Comment "
         "lines are heartbeats. A position whose history is gone is a 410. Sides and plans that the reader may not see "
-        "are left out.",
+        "are left out. With the event that takes a plan or an alert out of the reader's sight, `data` is its id, its version "
+        "and `gone: true`, once: drop what you hold of it.",
         "servers": [{"$ref": "#/servers/api"}],
         "messages": {event: {"$ref": f"#/components/messages/{STREAM}.{event}"} for event in shown},
     }
@@ -185,7 +186,7 @@ def _streamed(event: str) -> dict[str, Any]:
     attributes = _attributes(event, producer) | {"datacontenttype": {**_TEXT, "const": CONTENT_TYPE}}
     data: dict[str, Any] = {"$ref": f"../../{producer}/contracts/schemas/{file_name(event)}"}
     # readers without full sight get less: no facts and no person's id, or no hidden side, or only that something overlaps
-    data = {"anyOf": [data, _PLAN] if event.startswith("plan.") else [data, _PARTLY, _BLIND]}
+    data = {"anyOf": [data, _PLAN, _GONE] if event.startswith("plan.") else [data, _PARTLY, _BLIND, _GONE]}
     schema: dict[str, Any] = {
         "$schema": DIALECT,
         "type": "object",
@@ -242,4 +243,11 @@ _BLIND: Mapping[str, Any] = {
             "items": {"type": "object", "required": ["kind"], "properties": {"kind": _TEXT, "partner": _TEXT}},
         },
     },
+}
+_GONE: Mapping[str, Any] = {
+    "description": "the plan or alert was seen until now, and is not for this reader any more: drop it",
+    "type": "object",
+    "required": ["id", "version", "gone"],
+    "properties": {"id": _TEXT, "version": {"type": "integer"}, "gone": {"const": True}},
+    "additionalProperties": False,
 }

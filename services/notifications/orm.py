@@ -60,6 +60,7 @@ class FeedRow(Base, table=True):
         UniqueConstraint("log_id", "topic", "partition", "offset"),
         UniqueConstraint("event_id"),
         Index("ix_feed_log_id_time", "log_id", "time"),
+        Index("ix_feed_subject_sequence", "subject", "sequence"),
         {"sqlite_autoincrement": True},
     )
 

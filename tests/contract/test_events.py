@@ -168,7 +168,7 @@ def test_the_stream_shows_what_it_promises_however_much_a_reader_may_see(activit
         if event.tlp == "RED":
             continue  # in no stream
         validator, row = streamed(event), shown(event)
-        ways = [Way(), Way(people=frozenset())]
+        ways = [Way(), Way(people=frozenset()), Way(gone=True)]
         if row.sides:
             every = frozenset(side.plan for side in row.sides)
             some = frozenset(sorted(every)[:1])

@@ -84,7 +84,7 @@ def plan_fact(
         }  # fmt: skip
         data["columns"] = {
             "countries": list(countries), "themes": list(themes), "audiences": ["judges"], "type": "training",
-            "status": "tentative", "mode": "in_person", "partners": [owner], "start": "2027-05-01", "end": "2027-05-03",
+            "status": "draft" if draft else "tentative", "mode": "in_person", "partners": [owner, *partners], "start": "2027-05-01", "end": "2027-05-03",
         }  # fmt: skip
     return fact(name, plan, sequence, data, tlp=tlp, partner=owner, **more)
 

@@ -10,18 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import func, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.consumed import columns_of
 from services.notifications.domain import Lane, Position, Side, furthest
 from services.notifications.orm import feed, feed_log, feed_position
 from services.notifications.orm import known as registry
-from services.notifications.queries.sight import Shown
+from services.notifications.queries.sight import Shown, Then
 from services.notifications.uow import Known, known_plans, sides_from
 from shared.bus.port import Bus
 from shared.db import Database
 from shared.problem import Problem
+from shared.visibility import RED, Facts
+
+_MISSING = 500
+"""Earlier rows looked up in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ class Feed:
             rows = (await session.execute(_rows(log_id, ahead, limit))).all()
             deciders = {row.id: _decider(row) for row in rows}
             partners = await _partners_of(session, {person for person in deciders.values() if person})
-            entries = [_entry(row, deciders[row.id], partners) for row in rows]
+            then = await _then(session, log_id, rows)
+            entries = [_entry(row, deciders[row.id], partners, then) for row in rows]
             known = await known_plans(session, {plan for each in entries for plan in each.plans})
         reached = dict(position)
         for each in entries:
@@ -160,7 +165,63 @@ async def _partners_of(session: AsyncSession, people: set[str]) -> dict[str, fro
     return {row.id: frozenset(row.partners) for row in found}
 
 
-def _entry(row: Any, decider: str | None, partners: Mapping[str, frozenset[str]]) -> Shown:
+async def _then(session: AsyncSession, log_id: str, rows: Sequence[Any]) -> dict[tuple[str, int], Then]:
+    """What decided, when they happened, on the rows that can take something out of a reader's sight, and on those just
+    before them: by subject and sequence. What is no longer kept is absent."""
+    kept: dict[tuple[str, int], Any] = {(row.subject, row.sequence): row for row in rows if row.sequence}
+
+    async def fetch(wanted: set[tuple[str, int]]) -> None:
+        missing = sorted(wanted - kept.keys())
+        c = feed.c
+        for start in range(0, len(missing), _MISSING):
+            here = tuple_(c.subject, c.sequence).in_(missing[start : start + _MISSING])
+            found = await session.execute(
+                select(c.subject, c.sequence, c.name, c.label, c.partner, c.columns, c.sides).where(
+                    here, c.log_id == log_id
+                )
+            )
+            kept.update({(row.subject, row.sequence): row for row in found})
+
+    later = {
+        (row.subject, row.sequence - 1) for row in rows if row.sequence > 1 and row.name.startswith(("plan.", "alert."))
+    }
+    await fetch(later)
+    alerts = [row for row in kept.values() if row.name.startswith("alert.")]
+    await fetch({(side["plan"], side["version"]) for row in alerts for side in row.sides or ()})
+    facts = {place: found for place, row in kept.items() if (found := _facts_then(row))}
+    decided: dict[tuple[str, int], Then] = {}
+    for (subject, sequence), row in kept.items():
+        if row.name.startswith("plan."):
+            plain = facts.get((subject, sequence))
+            decided[subject, sequence] = Then({subject: plain} if plain else {})
+        elif row.name.startswith("alert."):
+            sides = sides_from(row.sides)
+            found = {side.plan: facts[side.plan, side.version] for side in sides if (side.plan, side.version) in facts}
+            decided[subject, sequence] = Then(found, sides)
+    return decided
+
+
+def _facts_then(row: Any) -> Facts | None:
+    """The facts that a plan's row was seen by; None for a RED plan, which is in no stream."""
+    if row.label in (None, RED) or not row.columns:
+        return None
+    columns = columns_of(row.columns[0])
+    return Facts(
+        label=row.label,
+        owner=row.partner or "",
+        named_partners=columns.partners - {row.partner},
+        countries=columns.countries,
+        themes=columns.themes,
+        draft=columns.status == "draft",
+    )
+
+
+def _entry(
+    row: Any,
+    decider: str | None,
+    partners: Mapping[str, frozenset[str]],
+    then: Mapping[tuple[str, int], Then],
+) -> Shown:
     sides: tuple[Side, ...] = sides_from(row.sides)
     return Shown(
         lane=(row.topic, row.partition),
@@ -173,4 +234,6 @@ def _entry(row: Any, decider: str | None, partners: Mapping[str, frozenset[str]]
         sides=sides,
         document=row.document,
         acting={decider: partners.get(decider, frozenset())} if decider else None,
+        before=then.get((row.subject, row.sequence - 1)),
+        then=then.get((row.subject, row.sequence)),
     )

@@ -12,7 +12,8 @@ from services.notifications.domain import Contact, Lane, Names, Side, one_line, 
 from services.notifications.uow import Known, facts_for
 from shared.filters import Columns, Filter
 from shared.telemetry import exported, mark
-from shared.visibility import PARTLY, RED, Outcome, Principal, followed, in_bulk
+from shared.visibility import PARTLY, RED, Facts, Outcome, Principal, followed, in_bulk
+from shared.visibility import sight as sight_of
 from shared.visibility_people import People, people_told, with_people
 
 _TRACKS = ("correlationid", "causationid", "traceparent", "partner", "tlp")
@@ -29,12 +30,30 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Then:
+    """What decided on an event when it happened: of a plan its facts, of an alert its sides and the facts of each.
+
+    facts   by plan; a plan that was RED, or of which nothing is known any more, has none
+    """
+
+    facts: Mapping[str, Facts]
+    sides: tuple[Side, ...] = ()
+
+    def seen_by(self, principal: Principal) -> bool:
+        if not self.sides:
+            return any(in_bulk(principal, facts) for facts in self.facts.values())
+        sight = see(principal, self.sides, self.facts, bulk=True)
+        return sight is not None and not sight.blind
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
     """One way of seeing an event. Equal ways give equal bytes.
 
     sides     the plans shown; None for the event of a plan
     whole     nothing is hidden; blind: nothing is shown but that something overlaps, and whom to call
     people    whose ids are shown; None for everybody's
+    gone      nothing is shown but that its subject is not for this reader any more
     """
 
     sides: frozenset[str] | None = None
@@ -42,14 +61,15 @@ class Way:
     blind: bool = False
     people: People = None
     contacts: tuple[Contact, ...] = ()
+    gone: bool = False
 
 
 class Shown:
     """A row of the feed, with its encodings. `plans`: those whose facts decide who sees it; `acting`: who decided, of a
-    decision, with the partners they belong to."""
+    decision, with the partners they belong to; `before`, `then`: what decided on its subject just before, and then."""
 
-    __slots__ = ("_encoded", "_parsed", "acting", "columns", "document", "label", "lane", "name", "offset", "plans",
-                 "sides", "subject", "time")  # fmt: skip
+    __slots__ = ("_encoded", "_parsed", "acting", "before", "columns", "document", "label", "lane", "name", "offset",
+                 "plans", "sides", "subject", "then", "time")  # fmt: skip
 
     def __init__(
         self,
@@ -64,17 +84,24 @@ class Shown:
         sides: tuple[Side, ...],
         document: str,
         acting: Mapping[str, frozenset[str]] | None = None,
+        before: Then | None = None,
+        then: Then | None = None,
     ) -> None:
         self.lane, self.offset, self.name, self.subject, self.time = lane, offset, name, subject, time
         self.label, self.columns, self.sides, self.document = label, columns, sides, document
-        self.acting = acting or {}
+        self.acting, self.before, self.then = acting or {}, before, then
         self.plans = frozenset(side.plan for side in sides) if sides else frozenset((subject,))
         self._parsed: dict[str, Any] | None = None
         self._encoded: dict[Way, bytes] = {}
 
     def way(self, principal: Principal, asked: Asked, known: Mapping[str, Known]) -> Way | None:
         """How this principal sees it now; None for not at all, or not asked for."""
-        if self.label == RED or not asked.names.match(self.name) or (asked.since and self.time < asked.since):
+        if not asked.names.match(self.name) or (asked.since and self.time < asked.since):
+            return None
+        if self._is_gone(principal, known):
+            passes = asked.filter.empty or any(asked.filter.passes(columns) for columns in self.columns)
+            return _GONE if self.sides or passes else None
+        if self.label == RED:
             return None
         if not self.sides:
             return self._way_of_plan(principal, asked, known.get(self.subject))
@@ -93,6 +120,22 @@ class Shown:
             contacts=sight.contacts,
         )
 
+    def _is_gone(self, principal: Principal, known: Mapping[str, Known]) -> bool:
+        """Whether this is the event with which its subject leaves the reader's sight: it was seen just before, not with
+        this event, and is not seen now. So it is told once, and never to who could not see it."""
+        if self.before is None or not self.before.seen_by(principal):
+            return False
+        if self.sides:
+            sight = see(principal, self.sides, facts_for(self.sides, known), bulk=True)
+            if sight is not None and not sight.blind:
+                return False
+            # what has closed because a side went out of sight still names that side as it was
+            return self.name == "alert.closed" or not (self.then and self.then.seen_by(principal))
+        now = known.get(self.subject)
+        if now and sight_of(principal, now.facts) is Outcome.FULL:
+            return False
+        return not (self.then and self.then.seen_by(principal))
+
     def _way_of_plan(self, principal: Principal, asked: Asked, known: Known | None) -> Way | None:
         if known is None or not in_bulk(principal, known.facts):
             return None
@@ -107,6 +150,9 @@ class Shown:
         if self._parsed is None:
             self._parsed = json.loads(self.document)
         event = dict(self._parsed or {})
+        if way.gone:
+            left = {name: value for name, value in event.items() if name not in _TRACKS}
+            return left | {"data": {"id": self.subject, "version": int(event["sequence"]), "gone": True}}
         data = with_people(event["data"], way.people)
         if way.sides is not None:
             if not way.whole:
@@ -156,4 +202,4 @@ class Shown:
         return found
 
 
-_PLAIN = Way()
+_PLAIN, _GONE = Way(), Way(gone=True)

@@ -59,7 +59,7 @@ class Client:
         self._urls, self._rng = urls, rng
         self.reader = Reader()
         self.seen: list[tuple[str, int]] = []
-        self.secret_after_red = 0
+        self.secret_after_red = self.told_gone = 0
         self.red = asyncio.Event()
         self.cuts = 0
 
@@ -80,7 +80,9 @@ class Client:
                     async for message in self.reader.messages(answer):
                         content = message.content
                         self.seen.append((content["subject"], int(content["sequence"])))
-                        self.secret_after_red += after_red and content["subject"] == SECRET
+                        gone = content["data"].get("gone", False)
+                        self.told_gone += gone
+                        self.secret_after_red += after_red and content["subject"] == SECRET and not gone
                         count -= 1
                         if not count or len([each for each in self.seen if each[0] != SECRET]) >= expected:
                             break
@@ -129,6 +131,7 @@ async def test_each_event_once_and_in_order_across_two_replicas(database_url: st
         by_plan[plan].append(sequence)
     assert all(sequences == sorted(sequences) for sequences in by_plan.values()), "out of order"
     assert client.secret_after_red == 0, "a plan that had become RED was replayed"
+    assert client.told_gone == 1, "that a plan is gone is told once"
 
 
 async def test_rows_that_commit_in_another_order_than_their_ids(database_url: str, bus: MemoryBus) -> None:

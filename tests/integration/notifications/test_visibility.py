@@ -1,5 +1,7 @@
 """Who sees which event in `/events` (and with it in streams, which read the same way), decided on the present facts."""
 
+from typing import Any
+
 import pytest
 
 from services.notifications.orm import known
@@ -23,7 +25,7 @@ from tests.support.notifications import (
     running,
     sides,
 )
-from tests.support.people import introduce, person
+from tests.support.people import Person, introduce, person
 
 
 async def post(service: Service, bus: MemoryBus, *events) -> None:
@@ -80,10 +82,77 @@ async def test_present_facts_decide_for_old_events(service: Service, bus: Memory
     )
     assert await service.names() == ["plan.posted plan_1", "plan.relabelled plan_1"]
     for who in (NORA, CORA, TARO):
-        assert not any("plan_2" in name for name in await service.names(who))
+        (event,) = [event for event in await service.events(who) if event["subject"] == "plan_2"]
+        assert event["data"] == {"id": "plan_2", "version": 2, "gone": True}
     await post(service, bus, plan_fact("plan_2", 3, "plan.relabelled", tlp="GREEN"))
     # what happened while it was RED stays out of every stream
     assert [n for n in await service.names(NORA) if "plan_2" in n] == ["plan.posted plan_2", "plan.relabelled plan_2"]
+
+
+async def test_what_leaves_somebodys_sight_is_told_once_and_only_to_who_saw_it(
+    service: Service, bus: MemoryBus
+) -> None:
+    await post(
+        service,
+        bus,
+        plan_fact("plan_1", tlp="AMBER", partners=[INTERPOL], title="Nobody else may know"),
+        plan_fact("plan_1", 2, "plan.amended", tlp="AMBER", partners=[INTERPOL]),
+        plan_fact("plan_1", 3, "plan.relabelled", tlp="RED", people=[NORA.id]),
+        plan_fact("plan_1", 4, "plan.amended", tlp="RED", people=[NORA.id]),
+        plan_fact("plan_2", tlp="GREEN"),
+        plan_fact("plan_2", 2, "plan.amended", tlp="AMBER", partners=[INTERPOL]),
+        plan_fact("plan_2", 3, "plan.amended", tlp="AMBER"),
+        plan_fact("plan_3", tlp="RED", people=[NORA.id]),
+        plan_fact("plan_3", 2, "plan.amended", tlp="RED", people=[CORA.id]),
+    )
+    gone = {
+        who.id if who else "": [
+            (event["subject"], event["sequence"]) for event in await service.events(who) if event["data"].get("gone")
+        ]
+        for who in (None, NORA, RITA, IVAN, TARO, CORA, KENJI)
+    }
+    assert {who: sorted(told) for who, told in gone.items()} == {
+        "": [],
+        NORA.id: [],  # named, and finds it in the lists
+        RITA.id: [("plan_1", "3")],
+        IVAN.id: [("plan_1", "3"), ("plan_2", "3")],
+        TARO.id: [("plan_2", "2")],
+        CORA.id: [("plan_1", "3")],
+        KENJI.id: [("plan_1", "3")],
+    }
+    (event,) = [event for event in await service.events(RITA) if event["subject"] == "plan_1"]
+    assert set(event) == {
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "subject",
+        "sequence",
+        "time",
+        "datacontenttype",
+        "data",
+    }
+    assert event["data"] == {"id": "plan_1", "version": 3, "gone": True}
+    assert await service.names(RITA, country="UGA") == []
+
+
+async def test_a_side_that_is_dropped_from_an_alert_hears_so(service: Service, bus: MemoryBus) -> None:
+    one, two = plan_fact("plan_1"), plan_fact("plan_2", tlp="AMBER", owner=INTERPOL)
+    mine, blind = plan_fact("plan_3", tlp="AMBER", owner=ITU), plan_fact("plan_4", tlp="AMBER", owner=ITU)
+    await post(service, bus, one, two, mine, blind, alert_fact("alrt_1", [one, two, mine]))
+    await post(service, bus, alert_fact("alrt_2", [two, blind]))
+    for version in (2, 3):
+        await post(service, bus, alert_fact("alrt_1", [one, two], version, "alert.updated"))
+        await post(service, bus, alert_fact("alrt_2", [two, one], version, "alert.updated"))
+
+    async def told(who: Person) -> list[Any]:
+        return [each["data"] for each in await service.events(who, types="alert.*") if each["data"].get("gone")]
+
+    assert await told(TARO) == [{"id": "alrt_1", "version": 2, "gone": True}]  # of the blind one nothing more is told
+    assert await told(IVAN) == await told(CORA) == await told(RITA) == []
+    later = plan_fact("plan_2", 2, "plan.relabelled", tlp="RED", owner=INTERPOL)
+    await post(service, bus, later, alert_fact("alrt_1", [one, two], 4, "alert.closed", status="closed"))
+    assert await told(CORA) == [{"id": "alrt_1", "version": 4, "gone": True}]
 
 
 async def test_sides_that_may_not_be_seen_are_dropped(service: Service, bus: MemoryBus) -> None:

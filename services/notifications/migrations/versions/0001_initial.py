@@ -89,6 +89,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_feed_log_id_time", "feed", ["log_id", "time"])
+    op.create_index("ix_feed_subject_sequence", "feed", ["subject", "sequence"])
 
     op.create_table(
         "feed_log",
