@@ -71,6 +71,13 @@ class SidedIn(_Tolerant):
     sides: list[SideIn] = Field(max_length=2000)  # more do not fit into a message
 
 
+class DecisionIn(SidedIn):
+    """by: who decided, an opaque id."""
+
+    alert: str = Field(max_length=64)
+    by: str = Field(max_length=64)
+
+
 class AlertIn(SidedIn):
     kind: str = Field(max_length=20)
     status: str = Field(max_length=20)
@@ -104,6 +111,10 @@ def plan_in(event: Event) -> PlanIn:
 
 def sides_in(event: Event) -> tuple[domain.Side, ...]:
     return _sides(_read(SidedIn, event).sides)
+
+
+def decision_in(event: Event) -> DecisionIn:
+    return _read(DecisionIn, event)
 
 
 def alert_in(event: Event) -> domain.Alert:

@@ -153,13 +153,6 @@ def _asks(alert: Alert) -> tuple[Any, ...]:
     return alert.plans, alert.kind, alert.overlap_kind, alert.severity, alert.band
 
 
-def decided(alert: Alert, by: str, at: datetime) -> Alert:
-    """The alert after a decision on it, which may come before or after the event in which the alert says so itself."""
-    if alert.decided_at and alert.decided_at > at:
-        return alert
-    return replace(alert, decided_by=by, decided_at=at)
-
-
 @dataclass(frozen=True, slots=True)
 class Marks:
     """What a person has done with an alert: the last version read, and the one that was done with (0: never)."""

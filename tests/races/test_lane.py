@@ -16,26 +16,33 @@ from tests.races.harness import (
 from tests.support.activities import Service
 
 ROUNDS = 200
+"""On PostgreSQL with two replicas. One process on SQLite has one writer, and little to race with."""
+
+
+def rounds(services: list[Service]) -> int:
+    return ROUNDS if len(services) > 1 else ROUNDS // 5
+
+
 pytestmark = pytest.mark.timeout(600)
 
 
 async def test_every_pair_posted_at_the_same_instant_is_found_and_gives_one_alert(services: list[Service]) -> None:
-    pairs = await race_all(services, ROUNDS, 2)
+    pairs = await race_all(services, rounds(services), 2)
     await services[0].settled(PATIENCE)
     assert await outcome(services[0], pairs) == Outcome()
     told = await fact_names(services[0])
-    assert {name: count for name, count in told.items() if name.startswith("alert.")} == {"alert.opened": ROUNDS}
+    assert {name: count for name, count in told.items() if name.startswith("alert.")} == {"alert.opened": len(pairs)}
 
 
 async def test_three_posted_at_the_same_instant_are_one_alert_with_three_plans(services: list[Service]) -> None:
-    groups = await race_all(services, ROUNDS, 3)
+    groups = await race_all(services, rounds(services), 3)
     await services[0].settled(PATIENCE)
     assert await outcome(services[0], groups) == Outcome()
-    assert (await fact_names(services[0]))["alert.opened"] == ROUNDS
+    assert (await fact_names(services[0]))["alert.opened"] == len(groups)
 
 
 async def test_two_that_collide_at_the_same_instant_are_one_alert(services: list[Service]) -> None:
-    pairs = await collide_all(services, ROUNDS // 2)
+    pairs = await collide_all(services, rounds(services) // 2)
     await services[0].settled(PATIENCE)
     assert await outcome(services[0], pairs) == Outcome()
     assert {row.kind for row in await stored_alerts(services[0])} == {"overlap"}
@@ -43,7 +50,7 @@ async def test_two_that_collide_at_the_same_instant_are_one_alert(services: list
 
 async def test_amending_a_plan_away_while_its_twin_is_posted_leaves_no_alert_open(services: list[Service]) -> None:
     """Whichever comes first: the alert never opens, or it opens and closes."""
-    assert await move_away_all(services, 60) == []
+    assert await move_away_all(services, 60 if len(services) > 1 else 20) == []
     for names in (await retold(services[0])).values():
         assert names == ["alert.opened", "alert.closed"]
 

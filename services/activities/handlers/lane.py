@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import blake2b
+from itertools import combinations
 from typing import Any
 
 from sqlalchemy import delete, or_
@@ -72,7 +73,7 @@ async def settle(
     await uow.store_clusters(
         [*((group.key, group.plans) for group in clustered), *((key, (key,)) for key in sorted(state.red))]
     )
-    wanted = [_duplicate(group, state, capped) for group in clustered if group.alerting]
+    wanted = [_duplicate(group, state, capped) for group in clustered if len(group.plans) > 1]
     wanted += [_private(pair, state, capped) for pair in sorted(state.edges) if _concerns_red(pair, state)]
     between, neighbours = await _overlaps(clustered, state, chosen, uow)
     await settle_alerts(
@@ -87,10 +88,12 @@ async def settle(
 
 
 def _duplicate(group: Group, state: Component, capped: bool) -> Wanted:
-    across = [(a, b) for a in group.plans for b in group.plans if a < b and state.partner(a) != state.partner(b)]
+    across = _across(group.plans, state.features)
     united = groups.group(group.plans, (), state.linked, (), {})
     home = {plan: one.key for one in united for plan in one.plans}
-    edges = sorted((edge for edge in group.edges if not edge.in_house), key=lambda edge: (-edge.score, edge.pair))
+    edges = sorted(
+        (edge for edge in group.edges if edge.in_house == group.in_house), key=lambda edge: (-edge.score, edge.pair)
+    )
     # the alert is as sure as its weakest member's best link, so that link speaks for it
     speaking = next((edge for edge in edges if edge.probability == group.probability), None)
     texts = _texts(edges, speaking)
@@ -219,11 +222,16 @@ def _texts(edges: Sequence[Match], speaking: Match | None) -> dict[str, Any]:
 def fingerprint_now(groups_: Sequence[Sequence[str]], features: Mapping[str, Features]) -> str:
     """What an alert between these groups is about, as its plans are at this moment."""
     if len(groups_) == 1:
-        plans = sorted(groups_[0])
-        across = [(a, b) for a in plans for b in plans if a < b and features[a].partner != features[b].partner]
+        across = _across(groups_[0], features)
     else:
         across = [(min(a, b), max(a, b)) for a in groups_[0] for b in groups_[1]]
     return _prints_of(across, features)
+
+
+def _across(plans: Sequence[str], features: Mapping[str, Features]) -> list[Pair]:
+    """The pairs that a duplicate asks about: those of two partners, or, where one partner posted all of it, each pair."""
+    pairs = list(combinations(sorted(plans), 2))
+    return [(a, b) for a, b in pairs if features[a].partner != features[b].partner] or pairs
 
 
 def _prints_of(pairs: Iterable[Pair], features: Mapping[str, Features]) -> str:

@@ -44,16 +44,6 @@ class Group:
     def key(self) -> str:
         return self.plans[0]
 
-    @property
-    def strongest(self) -> Match | None:
-        """The edge to explain the group by: the best between two partners, else the best in-house one."""
-        return min(self.edges, key=lambda edge: (edge.in_house, -edge.score, edge.pair), default=None)
-
-    @property
-    def alerting(self) -> bool:
-        """Whether the group is a duplicate that two or more partners should hear of."""
-        return len(self.partners) > 1
-
 
 def group(
     plans: Iterable[str],

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.notifications.consumed import FAMILIES, alert_in, columns_to_json, plan_in, sides_in
+from services.notifications.consumed import FAMILIES, alert_in, columns_to_json, decision_in, plan_in, sides_in
 from services.notifications.domain import Alert, Side
 from shared.bus.port import Delivered
 from shared.cloudevent import Event, MalformedEvent, from_delivered
@@ -20,6 +20,14 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """Which alert was decided on, and by whom (an opaque id): it is not news for them."""
+
+    alert: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A record as decoded: an event with what its family carries, or the reason why it is none."""
 
@@ -27,6 +35,7 @@ class Fact:
     event: Event | None = None
     plan: Plan | None = None
     alert: Alert | None = None
+    decided: Decided | None = None
     sides: tuple[Side, ...] = ()
     error: MalformedEvent | None = None
 
@@ -49,6 +58,10 @@ def decode(delivered: Delivered) -> Fact:
         if family == "alert":
             alert_ = alert_in(event)
             return Fact(delivered, event, alert=alert_, sides=alert_.sides)
-        return Fact(delivered, event, sides=sides_in(event))
+        sides = sides_in(event)
+        if event.name == "decision.made":
+            made = decision_in(event)
+            return Fact(delivered, event, decided=Decided(made.alert, made.by), sides=sides)
+        return Fact(delivered, event, sides=sides)
     except MalformedEvent as error:
         return Fact(delivered, error=error)

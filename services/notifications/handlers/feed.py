@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.consumed import HIDDEN
 from services.notifications.domain import Alert, Lane, advance, one_line
-from services.notifications.handlers.decoding import Fact
+from services.notifications.handlers.decoding import Decided, Fact
 from services.notifications.orm import alert, alert_side, feed, feed_log, feed_position, kernel, plan_facts
 from services.notifications.uow import alert_from, sides_to
 from shared.bus.port import Delivered
@@ -57,6 +57,7 @@ class _Work:
     rows: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     plans: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     changed: set[str] = field(default_factory=set[str])
+    decided: list[tuple[Decided, datetime]] = field(default_factory=list[tuple[Decided, datetime]])
 
 
 async def remember_log(session: AsyncSession, log_id: str, now: datetime) -> None:
@@ -224,6 +225,8 @@ def _take(fact: Fact, work: _Work, log_id: str, lane: Lane) -> bool:
         }
     if fact.alert:
         work.alerts[event.subject] = advance(work.alerts.get(event.subject), fact.alert, event.name)
+    if fact.decided:
+        work.decided.append((fact.decided, event.time))
     work.rows.append(row)
     return True
 
@@ -296,6 +299,19 @@ async def _write(session: AsyncSession, work: _Work) -> None:
     changed = [work.alerts[subject] for subject in sorted(work.changed) if subject in work.alerts]
     if changed:
         await _write_alerts(session, changed)
+    for made, at in work.decided:
+        await _write_decided(session, made, at)
+
+
+async def _write_decided(session: AsyncSession, made: Decided, at: datetime) -> None:
+    """The decider's mark, in columns of its own: decisions come in another partition than alerts, before or after them.
+
+    Where the alert itself has not come yet, its decider reads of the decision once, like everybody.
+    """
+    newer = or_(alert.c.decided_at.is_(None), alert.c.decided_at <= at)
+    await session.execute(
+        update(alert).where(alert.c.id == made.alert, newer).values(decided_by=made.by, decided_at=at)
+    )
 
 
 async def _write_alerts(session: AsyncSession, changed: Sequence[Alert]) -> None:
@@ -304,7 +320,7 @@ async def _write_alerts(session: AsyncSession, changed: Sequence[Alert]) -> None
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["id"],
-            set_={name: statement.excluded[name] for name in names if name != "id"},
+            set_={name: statement.excluded[name] for name in names if name not in ("id", "decided_by", "decided_at")},
         ),
         [{name: getattr(each, name) for name in names} | {"sides": sides_to(each.sides)} for each in changed],
     )

@@ -23,7 +23,7 @@ def live_alerts(plans: Mapping[str, Features], red: set[str], verdicts: Sequence
     duplicates = {
         frozenset(cluster.plans)
         for cluster in clusters
-        if cluster.alerting and not _settled(cluster.plans, owners, linked)
+        if len(cluster.plans) > 1 and not _settled(cluster.plans, owners, linked)
     }
     duplicates |= {
         frozenset(pair)
@@ -70,4 +70,6 @@ def _settled(plans: Sequence[str], owners: Mapping[str, str], linked: set[Pair])
         if a in home and b in home and home[a] is not home[b]:
             joined = home[a] | home[b]
             home |= dict.fromkeys(joined, joined)
-    return all(home[a] is home[b] for a, b in combinations(plans, 2) if owners[a] != owners[b])
+    pairs = list(combinations(plans, 2))
+    asked = [(a, b) for a, b in pairs if owners[a] != owners[b]] or pairs
+    return all(home[a] is home[b] for a, b in asked)

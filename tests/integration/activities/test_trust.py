@@ -88,3 +88,20 @@ async def test_a_plan_taken_out_of_a_group_leaves_no_trace_for_those_who_may_not
     assert hidden["id"] not in str(seen)
     assert seen["decisions"] == []
     assert len((await service.alert(alert["id"], CORA))["decisions"]) == 1
+
+
+async def test_what_one_partner_posted_twice_is_told_to_its_own_focal_points_alone(service: Service) -> None:
+    first, second = await service.post(NORA, training()), await service.post(NORA, training())
+    await service.settled()
+    [alert] = await service.alerts(NORA)
+    assert {side["plan"] for side in alert["sides"]} == {first["id"], second["id"]}
+    for who in (IVAN, TARO, CORA):
+        assert await service.alerts(who) == [], who.id
+    await service.post(IVAN, training())
+    await service.settled()
+    [joint] = await service.alerts(CORA)
+    assert (joint["id"], len(joint["sides"])) == (alert["id"], 3)
+    await service.patch(NORA, second, status="cancelled")
+    await service.settled()
+    [left] = await service.alerts(CORA)
+    assert (left["id"], len(left["sides"])) == (alert["id"], 2)

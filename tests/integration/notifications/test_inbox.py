@@ -1,5 +1,6 @@
 """Whose inbox an alert lies in, and when it is unread, read or done."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -13,10 +14,12 @@ from tests.support.notifications import (
     KENJI,
     NORA,
     RITA,
+    START,
     TARO,
     UNODC,
     Service,
     alert_fact,
+    decision_fact,
     plan_fact,
     publish,
 )
@@ -131,6 +134,24 @@ async def test_read_until_it_asks_anew_done_until_it_asks_again(service: Service
     await post(service, bus, alert_fact("alrt_1", [ONE, TWO, third], 6, "alert.closed", status="closed"))
     assert await ids(service, NORA) == [] == await ids(service, CORA)
     assert await ids(service, NORA, "done") == ["alrt_1"]
+
+
+async def test_a_decision_is_not_news_for_who_made_it_in_whichever_order_the_events_come(
+    service: Service, bus: MemoryBus
+) -> None:
+    await post(service, bus, ONE, TWO, *(alert_fact(each, [ONE, TWO]) for each in ("alrt_1", "alrt_2")))
+    over = {each: alert_fact(each, [ONE, TWO], 2, "alert.closed", status="decided") for each in ("alrt_1", "alrt_2")}
+    await post(service, bus, decision_fact("dec_1", "alrt_1", [ONE, TWO]))
+    await post(service, bus, over["alrt_1"], over["alrt_2"])
+    await post(service, bus, decision_fact("dec_2", "alrt_2", [ONE, TWO]))
+    assert await ids(service, CORA) == []
+    assert await ids(service, CORA, "done") == ["alrt_2", "alrt_1"]
+    assert await ids(service, IVAN) == ["alrt_2", "alrt_1"]
+    earlier = decision_fact("dec_0", "alrt_2", [ONE, TWO], time=START)
+    await post(service, bus, replace(earlier, data={**earlier.data, "by": IVAN.id}))
+    assert await ids(service, CORA, "done") == ["alrt_2", "alrt_1"]
+    await post(service, bus, alert_fact("alrt_1", [ONE, TWO], 3, "alert.reopened"))
+    assert await ids(service, CORA) == ["alrt_1"]
 
 
 async def test_marks_are_one_persons_own(service: Service, bus: MemoryBus) -> None:

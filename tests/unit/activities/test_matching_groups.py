@@ -32,8 +32,7 @@ def test_three_alike_are_one_group_in_every_order():
     edges = [edge("a", "b", 900), edge("b", "c", 700), edge("a", "c", 800)]
     [found] = group("abc", edges)
     assert (found.plans, found.key, found.band) == (("a", "b", "c"), "a", "certain")
-    assert found.alerting
-    assert found.strongest == edges[0]
+    assert not found.in_house
 
 
 def test_a_chain_does_not_become_a_heap():
@@ -74,9 +73,9 @@ def test_in_house_postings_join_their_partners_plan_and_alone_concern_nobody_els
     owners = {"a": "unodc", "b": "unodc", "c": "amlo"}
     edges = [edge("a", "b", 600, in_house=True), edge("a", "c", 900), edge("b", "c", 800)]
     [joint] = group("abc", edges, partners=owners)
-    assert (joint.partners, joint.in_house, joint.alerting) == (("amlo", "unodc"), False, True)
+    assert (joint.partners, joint.in_house) == (("amlo", "unodc"), False)
     [alone] = group("ab", edges, partners=owners)
-    assert (alone.in_house, alone.alerting) == (True, False)
+    assert alone.in_house
 
 
 def test_two_postings_of_one_partner_meet_only_if_they_are_alike_themselves():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.notifications.domain import Alert, Marks, Side, State, advance, decided, state_of
+from services.notifications.domain import Alert, Marks, Side, State, advance, state_of
 
 START = datetime(2027, 4, 3, tzinfo=UTC)
 ME, OTHER = "per_me", "per_other"
@@ -55,19 +55,13 @@ def test_a_decision_is_unread_once_for_the_others(name: str, status: str) -> Non
     assert seen is (State.DONE if status == "decided" else State.READ)
 
 
-@pytest.mark.parametrize("first", ["alert", "decision"])
-def test_it_is_done_for_who_decided_in_whichever_order_the_events_come(first: str) -> None:
-    at = START + timedelta(minutes=2)
-    told = event(2, "decided")
-    if first == "alert":
-        alert = decided(advance(OPENED, told, "alert.closed"), ME, at)
-    else:
-        alert = advance(decided(OPENED, ME, at), told, "alert.closed")
+def test_it_is_done_for_who_decided() -> None:
+    told = advance(OPENED, event(2, "decided"), "alert.closed")
+    alert = replace(told, decided_by=ME, decided_at=START + timedelta(minutes=2))
     assert state_of(alert, READ, ME) is State.DONE
     assert state_of(alert, READ, OTHER) is State.UNREAD
     again = advance(alert, event(3), "alert.reopened")  # taken back
     assert {state_of(again, marks, person) for marks in (READ, DONE) for person in (ME, OTHER)} == {State.UNREAD}
-    assert decided(alert, OTHER, START) == alert  # an older decision that comes late
 
 
 def test_closed_is_nobodys_affair_until_it_opens_again() -> None:
