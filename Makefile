@@ -36,7 +36,7 @@ stack: install        ## the same on Apache Kafka and PostgreSQL, one process pe
 	$(BIN)/convene stack --demo --data $(DATA)/stack
 
 test: lint            ## everything that a change may break
-	$(BIN)/python -m pytest -m "not campaign" -n 3 --dist loadfile
+	$(BIN)/python -m pytest -m "not campaign" -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .
@@ -45,7 +45,7 @@ lint: install
 	$(BIN)/python -m infra.lint
 	$(BIN)/pyright
 
-campaign: install     ## three brokers, kills, a million rows: hours
+campaign: install     ## what takes hours: a thousand races, every way a broker goes away, kills, random lives of plans
 	$(BIN)/python -m pytest -m campaign --timeout 7200
 
 bench: install

@@ -95,7 +95,12 @@ class Stage:
 
     async def _serve(self, name: str, command: list[str], environment: Mapping[str, str], port: int) -> str:
         server = GuardedProcess(self.folder, name)
-        quiet = {"CONVENE_LOG_LEVEL": "WARNING", "CONVENE_LOG_FORMAT": "json", "PYTHONPATH": str(ROOT)}
+        quiet = {
+            "CONVENE_LOG_LEVEL": "WARNING",
+            "CONVENE_LOG_FORMAT": "json",
+            "PYTHONPATH": str(ROOT),
+            "ACTIVITIES_POSTS_PER_HOUR": "1000000",
+        }
         server.start(command, environment={**os.environ, **quiet, **environment})
         self._servers.append(server)
         url = f"http://127.0.0.1:{port}"

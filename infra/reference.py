@@ -93,7 +93,7 @@ def cli_page() -> str:
     lines = [
         "# The command line\n",
         _GENERATED,
-        "Every command takes `--json` where it prints something: one document (or JSON lines) on standard output and",
+        "Every command that tells something takes `--json` (`serve` logs, `gateway-config` prints a file): one document (or JSON lines) on standard output and",
         "nothing else; hints and progress go to standard error. It ends with 0, with 1 where the command cannot be carried",
         "out as written, 2 where the server refuses (the text names the field), 3 where there is no server.\n",
     ]

@@ -77,9 +77,22 @@ def require(principal: Principal, grant: str) -> None:
         raise Problem("forbidden", f"This needs the grant {grant!r}, which your role or key does not have.")
 
 
-async def _anyone(request: Request) -> Principal:
+async def _whoever(request: Request) -> Principal:
     authenticator: Authenticator = request.app.state.authenticator
     return await authenticator.principal(request.headers.get("authorization"))
+
+
+async def _myself(principal: Annotated[Principal, Depends(_whoever)]) -> Principal:
+    if not principal.signed_in:
+        raise unauthenticated()
+    return principal
+
+
+async def _anyone(request: Request, principal: Annotated[Principal, Depends(_whoever)]) -> Principal:
+    if principal.signed_in and request.method in ("GET", "HEAD"):
+        # a key that only posts shows nothing to whoever finds it
+        require(principal, "read")
+    return principal
 
 
 async def _signed_in(principal: Annotated[Principal, Depends(_anyone)]) -> Principal:
@@ -90,6 +103,9 @@ async def _signed_in(principal: Annotated[Principal, Depends(_anyone)]) -> Princ
 
 Anyone = Annotated[Principal, Depends(_anyone)]
 """Route parameter: the principal, PUBLIC where nobody signed in."""
+
+Myself = Annotated[Principal, Depends(_myself)]
+"""Route parameter: who signed in, with whatever key; for what one may know of oneself."""
 
 SignedIn = Annotated[Principal, Depends(_signed_in)]
 """Route parameter: the principal; 401 without one."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 MEDIA_TYPE = "application/problem+json"
@@ -67,6 +68,18 @@ class Problem(Exception):
         if trace_id:
             body["trace_id"] = trace_id
         return body | dict(self.extra)
+
+
+def instant(pointer: str, told: datetime | None) -> datetime | None:
+    """A time that a request tells, in UTC. Raises a problem where there is no such instant."""
+    if told is None:
+        return None
+    if told.tzinfo is None:
+        raise invalid(pointer, "time_zone", "say the time zone, as in 2017-05-01T08:00:00Z")
+    try:
+        return told.astimezone(UTC)
+    except OverflowError:
+        raise invalid(pointer, "invalid", "lies outside the calendar") from None
 
 
 def invalid(pointer: str, code: str, detail: str) -> Problem:

@@ -60,9 +60,14 @@ def with_people(document: Mapping[str, Any], told: People) -> dict[str, Any]:
             if kept:
                 found[name] = kept
         else:
-            nested = isinstance(value, Mapping)
-            found[name] = with_people(cast(Mapping[str, Any], value), told) if nested else value
+            found[name] = _within(value, told)
     return found
+
+
+def _within(value: Any, told: People) -> Any:
+    if isinstance(value, Mapping):
+        return with_people(cast(Mapping[str, Any], value), told)
+    return [_within(each, told) for each in cast(list[Any], value)] if isinstance(value, list) else value
 
 
 def _kept(value: Any, told: frozenset[str]) -> Any:

@@ -12,7 +12,7 @@ from convene.events import Event, Lines, Parser, event_of
 from convene.transport import Busy, parameters
 
 TIMEOUT = httpx.Timeout(10.0, read=75.0)
-"""The server sends a heartbeat every 20 s: three missed ones are a dead connection."""
+"""The server sends a heartbeat every 15 s: three missed ones are a dead connection."""
 
 
 class Resumption:

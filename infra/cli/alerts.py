@@ -54,8 +54,10 @@ def show_alerts(found: list[Any], names: dict[str, str]) -> None:
 def _partner(side: dict[str, Any], names: dict[str, str]) -> str:
     partner = side.get("partner")
     if isinstance(partner, dict):
-        return str(partner.get("acronym") or partner.get("name") or partner.get("id"))
-    return names.get(str(partner), str(partner or "another partner"))
+        name = str(partner.get("acronym") or partner.get("name") or partner.get("id"))
+    else:
+        name = names.get(str(partner), str(partner or "another partner"))
+    return f"{name} [illustrative]" if side.get("illustrative") else name
 
 
 @app.command()

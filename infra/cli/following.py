@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infra.cli.output import AsJson, hint, json_line, plain, screen
+from infra.cli.plans import title
 from infra.cli.session import As, connected
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _gist(data: Any) -> str:
     plan = data.get("plan")
     if isinstance(plan, dict):
         return " | ".join(
-            filter(None, (plan.get("title"), plan.get("start"), ", ".join(plan.get("beneficiary_countries") or ())))
+            filter(None, (title(plan), plan.get("start"), ", ".join(plan.get("beneficiary_countries") or ())))
         )
     words = [data.get("overlap_kind") or data.get("kind"), data.get("band"), data.get("verdict"), data.get("reason")]
     sides = data.get("sides")

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from convene import Alert, AsyncConvene, ConveneError, Organisation
 
 from infra.demo.people import COORDINATORS, State, address, focal_point
+from services.activities.matching.engine import COVERAGE_TEXT
 
 FOLDER = Path(__file__).parent
 PATIENCE = 30.0
@@ -73,6 +74,7 @@ async def load_demo(url: str, admin_key: str, keys: Path, *, quiet: bool = False
             step("plans", number, len(content["plans"]))
         expected = read("expected.json")
         alerts = await _settled(url, state, len(expected["duplicates"]) + len(expected["overlaps"]), step)
+        checked = await _checked(url, state, expected["not_checked"])
     return DemoResult(
         url,
         keys,
@@ -80,7 +82,7 @@ async def load_demo(url: str, admin_key: str, keys: Path, *, quiet: bool = False
         list(state.people),
         alerts,
         registry.labels(),
-        differences(expected, alerts, state.plans),
+        differences(expected, alerts, state.plans, checked),
     )
 
 
@@ -209,6 +211,11 @@ async def _settled(url: str, state: State, expected: int, step: Step) -> list[Al
         return found
 
 
+async def _checked(url: str, state: State, keys: Iterable[str]) -> dict[str, str]:
+    async with AsyncConvene(url, state.people[next(iter(COORDINATORS))]["key"]) as client:
+        return {key: str((await client.plans.get(state.plans[key])).get("checked")) for key in keys}
+
+
 async def _alerts(client: AsyncConvene) -> list[Alert]:
     return [each async for each in client.alerts.list(limit=200)]
 
@@ -217,25 +224,49 @@ def _shape(alerts: list[Alert]) -> set[tuple[str, int]]:
     return {(each.id, each.version) for each in alerts}
 
 
-def differences(expected: Mapping[str, Any], alerts: Iterable[Alert], plans: Mapping[str, str]) -> list[str]:
-    """What is missing, superfluous or of another band; each a sentence. Alerts already decided are not missed."""
+Sides = frozenset[frozenset[str]]
+"""The activities that an alert is between, each by the keys of its plans."""
+
+
+def _told(sides: Iterable[Iterable[str]]) -> str:
+    return " | ".join(sorted(", ".join(sorted(side)) for side in sides))
+
+
+def differences(
+    expected: Mapping[str, Any], alerts: Iterable[Alert], plans: Mapping[str, str], checked: Mapping[str, str]
+) -> list[str]:
+    """What is missing, superfluous or of another band; each a sentence. Alerts already decided are not missed.
+
+    plans: key -> plan id; checked: key -> how far the plan was checked, as its page says it
+    """
     names = {plan: key for key, plan in plans.items()}
-    found: dict[tuple[str, frozenset[str]], Alert] = {}
+    found: list[tuple[str, Sides, Alert]] = []
     for alert in alerts:
-        sides = frozenset(names.get(str(side.get("plan")), str(side.get("plan"))) for side in alert.sides or ())
-        found[(alert.overlap_kind or alert.kind, sides)] = alert
+        groups = [[names.get(str(plan), str(plan)) for plan in group] for group in alert.get("groups") or ()]
+        found.append((str(alert.overlap_kind or alert.kind), frozenset(map(frozenset, groups)), alert))
+
+    def take(kind: str, sides: Iterable[Iterable[str]]) -> Alert | None:
+        wanted = frozenset(map(frozenset, sides))
+        for one in found:
+            if one[:2] == (kind, wanted):
+                found.remove(one)
+                return one[2]
+        return None
+
     said: list[str] = []
     for entry in expected["duplicates"]:
-        alert = found.pop(("duplicate", frozenset(entry["plans"])), None)
+        alert = take("duplicate", [entry["plans"]])
         if alert is None:
             said.append(f"no duplicate alert for {', '.join(entry['plans'])}")
         elif alert.band not in entry["bands"]:
             said.append(f"{', '.join(entry['plans'])}: {alert.band}, expected {' or '.join(entry['bands'])}")
     for entry in expected["overlaps"]:
-        plans_of = frozenset(plan for side in entry["sides"] for plan in side)
-        if found.pop((entry["kind"], plans_of), None) is None:
-            said.append(f"no {entry['kind']} overlap for {', '.join(sorted(plans_of))}")
-    said += [f"an alert too many: {kind} {', '.join(sorted(sides))}" for kind, sides in found]
+        if take(entry["kind"], entry["sides"]) is None:
+            said.append(f"no {entry['kind']} overlap for {_told(entry['sides'])}")
+    for key, coverage in expected["not_checked"].items():
+        if checked.get(key) != COVERAGE_TEXT[coverage]:
+            said.append(f"{key} is shown as {checked.get(key)!r}, not as {COVERAGE_TEXT[coverage]!r}")
+    said += [f"an alert too many: {kind} {_told(sides)}" for kind, sides, _ in found]
     return said
 
 

@@ -55,9 +55,11 @@ class PlanVersionRow(Base, table=True):
     """Every version a plan ever had, with who made it and how."""
 
     __tablename__ = "plan_version"
+    __table_args__ = (Index("ix_plan_version_posted", "owner", "at"),)
 
     plan: str = Field(sa_column=Column(String(64), primary_key=True))
     version: int = Field(sa_column=Column(AutoInt, primary_key=True, autoincrement=False))
+    owner: str = Field(sa_column=Column(String(64), nullable=False))
     action: str = Field(sa_column=Column(String(40), nullable=False))
     actor: str = Field(sa_column=Column(String(64), nullable=False))
     at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))

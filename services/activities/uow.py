@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, literal, or_, select, union_all, update
@@ -36,6 +37,7 @@ from shared.ids import Ids
 from shared.unit import UnitOfWork
 from shared.visibility import RED, facts_to_json
 
+HOUR = timedelta(hours=1)
 TOPIC, SOURCE = "activities.v1", "/services/activities"
 MAX_CANDIDATES = 5000
 """Rows read per side table and direction in time; the nearest in date stay (matching/candidates.py), and the answer says `capped`."""
@@ -55,9 +57,17 @@ class ActivitiesUnit(UnitOfWork):
     """One transaction over plans, matches, alerts and decisions."""
 
     def __init__(
-        self, session: AsyncSession, clock: Clock, ids: Ids, *, actor: str, cause: Event | None = None
+        self,
+        session: AsyncSession,
+        clock: Clock,
+        ids: Ids,
+        *,
+        actor: str,
+        cause: Event | None = None,
+        posts_per_hour: int | None = None,
     ) -> None:
         super().__init__(session, kernel, clock, ids, topic=TOPIC, source=SOURCE, actor=actor, cause=cause)
+        self._posts_per_hour = posts_per_hour
         self._seen: dict[str, Seen] = {}
 
     # --- plans
@@ -73,6 +83,25 @@ class ActivitiesUnit(UnitOfWork):
         )
         return [plan_of_row(row) for row in found.scalars()]
 
+    async def wait_to_post(self, owner: str) -> timedelta | None:
+        """How long until this partner may post or change a plan again; None: at once.
+
+        A bound on postings, so that nobody finds hidden plans by posting bait (DESIGN 7).
+        """
+        if self._posts_per_hour is None:
+            return None
+        since = self.clock.now() - HOUR
+        table = PlanVersionRow
+        oldest = await self.session.execute(
+            select(col(table.at))
+            .where(col(table.owner) == owner, col(table.at) > since)
+            .order_by(col(table.at).desc())
+            .offset(self._posts_per_hour - 1)
+            .limit(1)
+        )
+        found = oldest.scalar()
+        return found - since if found else None
+
     async def store(self, plan: Plan, action: str, changed: Sequence[str]) -> dict[str, Any]:
         """Write a new version with its features and side rows, and emit its fact. Returns the representation.
 
@@ -86,6 +115,7 @@ class ActivitiesUnit(UnitOfWork):
             PlanVersionRow(
                 plan=plan.id,
                 version=plan.version,
+                owner=plan.owner,
                 action=action,
                 actor=self.actor,
                 at=plan.updated_at,

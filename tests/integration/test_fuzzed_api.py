@@ -4,11 +4,11 @@ cases in every run."""
 
 import asyncio
 import base64
+import secrets
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -22,6 +22,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import FailureGroup, ServerError
 from schemathesis.openapi.checks import JsonSchemaError, UndefinedContentType
 
+from infra.native.postgres import ExternalPostgres
 from services.activities.app import build as build_activities
 from services.activities.orm import known as known_to_activities
 from services.activities.settings import ActivitiesSettings
@@ -31,7 +32,8 @@ from services.notifications.settings import NotificationsSettings
 from services.partners.app import build as build_partners
 from services.partners.settings import PartnersSettings
 from shared.bus.memory import MemoryBus
-from tests.support.activities import CORA, IVAN, NORA, PEOPLE, SLUGS, training
+from tests.support.activities import CORA, INTERPOL, IVAN, NORA, PEOPLE, SLUGS, UNODC, training
+from tests.support.notifications import alert_fact, plan_fact, publish
 from tests.support.people import introduce, person
 
 ADMIN_KEY = "cvn_" + "a-key-for-fuzzing-0123456789-0123456789"
@@ -60,8 +62,8 @@ PROMISES = [
 ]
 
 
-def app_of(service: str, folder: Path | str) -> FastAPI:
-    common: dict[str, Any] = {"database_url": f"sqlite+aiosqlite:///{folder}/{service}.db", "migrate_at_start": True}
+def app_of(service: str, database_url: str = "sqlite+aiosqlite:////nowhere") -> FastAPI:
+    common: dict[str, Any] = {"database_url": database_url, "migrate_at_start": True, "lease_ttl": 3.0}
     if service == "partners":
         return build_partners(PartnersSettings(**common, bootstrap_key=ADMIN_KEY), bus=MemoryBus())
     if service == "notifications":
@@ -80,7 +82,7 @@ class Target(NamedTuple):
 
 def operations() -> Iterator[Any]:
     for service in ("activities", "partners", "notifications"):
-        schema = schemathesis.openapi.from_dict(app_of(service, "/nowhere").openapi())
+        schema = schemathesis.openapi.from_dict(app_of(service).openapi())
         for result in schema.get_all_operations():
             operation = result.ok()
             if operation.path not in ENDLESS:
@@ -99,15 +101,27 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
+DATABASES = {"nobody": "sqlite", "somebody": "postgresql"}
+"""Who gets further meets the stricter database: PostgreSQL minds what SQLite takes."""
+
+
 @pytest.fixture(scope="module")
-def targets(loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Target]]:
-    folder, stack = tmp_path_factory.mktemp("fuzz"), AsyncExitStack()
+def targets(
+    loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFactory, postgres: ExternalPostgres
+) -> Iterator[dict[tuple[str, str], Target]]:
+    folder, stack, made = tmp_path_factory.mktemp("fuzz"), AsyncExitStack(), list[str]()
 
     def wait(work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, loop).result(60)
 
-    async def start(service: str) -> Target:
-        app = app_of(service, folder)
+    def database(service: str, kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite+aiosqlite:///{folder}/{service}.db"
+        made.append(f"convene_fuzz_{service}_{secrets.token_hex(4)}")
+        return postgres.create_database(made[-1])
+
+    async def start(service: str, kind: str) -> Target:
+        app = app_of(service, database(service, kind))
         await stack.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://convene.test"))
@@ -128,10 +142,19 @@ def targets(loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFa
             while not (alerts := (await client.get("/api/v1/alerts", headers=CORA.headers)).json()["data"]):
                 await asyncio.sleep(0.1)
             ids += [alert["id"] for alert in alerts]
+        if service == "notifications":
+            plans = [plan_fact("plan_1", owner=UNODC), plan_fact("plan_2", owner=INTERPOL)]
+            await publish(app.state.runtime.bus, *plans, alert_fact("alrt_1", plans))
+            while (await client.get("/api/v1/inbox/alrt_1", headers=headers)).status_code != 200:
+                await asyncio.sleep(0.1)
+            ids += ["alrt_1", "plan_1"]
         return Target(lambda request: wait(client.request(**request)), headers, ids)
 
-    yield {service: wait(start(service)) for service in ("activities", "partners", "notifications")}
+    services = ("activities", "partners", "notifications")
+    yield {(service, who): wait(start(service, kind)) for service in services for who, kind in DATABASES.items()}
     wait(stack.aclose())
+    for name in made:
+        postgres.drop_database(name)
 
 
 def near_valid(data: st.DataObject, case: Any, ids: list[str]) -> None:
@@ -148,12 +171,12 @@ def near_valid(data: st.DataObject, case: Any, ids: list[str]) -> None:
         case.body = training() | {name: case.body[name] for name in kept}
 
 
-@pytest.mark.parametrize("identity", ["nobody", "somebody"])
+@pytest.mark.parametrize("identity", list(DATABASES))
 @pytest.mark.parametrize(("service", "operation"), list(operations()))
 def test_the_answers_are_those_that_the_document_promises(
-    targets: dict[str, Target], service: str, operation: Any, identity: str
+    targets: dict[tuple[str, str], Target], service: str, operation: Any, identity: str
 ) -> None:
-    target = targets[service]
+    target = targets[service, identity]
     cases = [operation.as_strategy(generation_mode=mode) for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)]
 
     @DERANDOMIZED
@@ -188,7 +211,7 @@ def test_an_answer_that_the_document_does_not_promise_is_seen(
     status: int, media_type: str, body: bytes, failure: type[Exception]
 ) -> None:
     """Without this one, nobody knows what the test above is worth."""
-    schema = schemathesis.openapi.from_dict(app_of("activities", "/nowhere").openapi())
+    schema = schemathesis.openapi.from_dict(app_of("activities").openapi())
     operation = schema["/api/v1/plans/{plan_id}"]["GET"]
 
     @settings(DERANDOMIZED, max_examples=1)

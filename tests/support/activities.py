@@ -142,7 +142,12 @@ async def running(
     url: str, *, bus: Bus | None = None, migrate: bool = True, clock: Clock | None = None, **settings: Any
 ) -> AsyncGenerator[Service]:
     """One replica on this database; several may share a database and a bus."""
-    values = {"migrate_at_start": migrate and url.startswith("sqlite"), "lease_ttl": 3.0, **settings}
+    values = {
+        "migrate_at_start": migrate and url.startswith("sqlite"),
+        "lease_ttl": 3.0,
+        "posts_per_hour": 100_000,
+        **settings,
+    }
     if migrate and not url.startswith("sqlite"):
         await migrate_database(url)
     app = build(ActivitiesSettings(database_url=url, **values), bus=bus or MemoryBus(), clock=clock)

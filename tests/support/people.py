@@ -23,6 +23,8 @@ class Person:
     partners: tuple[str, ...]
     roles: tuple[str, ...]
     scope: dict[str, list[str]] = field(default_factory=dict)
+    scopes: tuple[str, ...] = ()
+    """What the key is for; nothing said: all that the person may."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -55,7 +57,7 @@ def registry_events(people: Iterable[Person], organisations: Iterable[str]) -> l
         )  # fmt: skip
         data.append(
             ("api_key.issued", f"key_{one.id[4:]}",
-             {"hash": hash_api_key(one.key), "person": one.id, "scopes": [], "expires_at": None, "revoked": False})
+             {"hash": hash_api_key(one.key), "person": one.id, "scopes": list(one.scopes), "expires_at": None, "revoked": False})
         )  # fmt: skip
     return [
         Event(

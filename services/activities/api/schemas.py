@@ -64,7 +64,7 @@ class PartyBody(_Body):
     organisation: Annotated[Code | None, Field(description="id or slug in the registry")] = None
     name: Name | None = None
     role: Code = "implementer"
-    programme: Annotated[Code | None, Field(description="the partner's own programme, such as StAR")] = None
+    programme: Annotated[Name | None, Field(description="the partner's own programme, such as StAR")] = None
 
 
 class FunderBody(_Body):
@@ -122,7 +122,7 @@ class PlanBody(_Body):
     participants_planned: Annotated[int | None, Field(ge=0, le=10_000_000)] = None
     participants_actual: Annotated[int | None, Field(ge=0, le=10_000_000, description="who came")] = None
     institutions: Names | None = None
-    programme: Code | None = None
+    programme: Name | None = None
     partners: Annotated[list[PartyBody] | None, Field(max_length=MAX_LIST)] = None
     funders: Annotated[list[FunderBody] | None, Field(max_length=MAX_LIST)] = None
     description: Text | None = None

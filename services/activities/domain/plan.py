@@ -106,12 +106,12 @@ def amend(plan: Plan, content: Content, now: datetime) -> tuple[Plan, str | None
         allowed = ", ".join(sorted(TRANSITIONS[before])) or "nothing"
         raise Refused("#/status", "transition", f"{before} can become {allowed}, not {after}")
     amended = replace(plan, version=plan.version + 1, content=content, updated_at=now)
+    if before == "draft" and after in ("tentative", "confirmed"):
+        return amended, "plan.posted"  # nobody but its owner has heard of it until now
     if after != before and after in _EVENT_OF_STATUS:
         return amended, _EVENT_OF_STATUS[after]
     if content.tlp != plan.content.tlp:
         return amended, "plan.relabelled"
-    if before == "draft" and after != "draft":
-        return amended, "plan.posted"
     return amended, "plan.amended"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import ceil
 from typing import Any, TypeVar
 
 from services.activities.commands import AmendPlan, ChangeStatus, ClaimPlan, PostPlan
@@ -24,6 +25,7 @@ async def post_plan(command: PostPlan, uow: ActivitiesUnit, principal: Principal
     owner = await _owner(command, uow, principal)
     content = await read_content(command.body, uow, principal)
     assert principal.person
+    await _check_rate(owner, uow)
     plan = plans.post(
         plan_id=uow.ids.new("plan"),
         activity_id=uow.ids.new("act"),
@@ -66,6 +68,7 @@ async def claim_plan(command: ClaimPlan, uow: ActivitiesUnit, principal: Princip
     """The owner's focal point takes over what was posted on the owner's behalf."""
     plan = await _own_plan(command.plan, command.expected_version, uow, principal, owner_only=True)
     assert principal.person
+    await _check_rate(plan.owner, uow)
     return await uow.store(plans.claim(plan, principal.person, uow.clock.now()), "plan.claimed", ["claimed"])
 
 
@@ -108,6 +111,7 @@ async def _next(plan: Plan, content: Content, uow: ActivitiesUnit) -> tuple[dict
     amended, action = plans.amend(plan, content, uow.clock.now())
     if action is None:
         return {}, False
+    await _check_rate(plan.owner, uow)
     return await uow.store(amended, action, plans.changed_fields(plan.content, content)), True
 
 
@@ -134,6 +138,17 @@ async def _owner(command: PostPlan, uow: ActivitiesUnit, principal: Principal) -
         )
         raise Invalid([FieldError("#/organisation", "missing", detail)])
     return next(iter(principal.partners))
+
+
+async def _check_rate(owner: str, uow: ActivitiesUnit) -> None:
+    wait = await uow.wait_to_post(owner)
+    if wait is not None:
+        seconds = max(1, ceil(wait.total_seconds()))
+        raise Problem(
+            "too-many-requests",
+            f"Your organisation has posted and changed as many plans as it may in an hour; go on in {seconds} seconds.",
+            headers={"Retry-After": str(seconds)},
+        )
 
 
 async def _organisation(pointer: str, reference: str, uow: ActivitiesUnit) -> str:

@@ -32,7 +32,10 @@ async def get_activity(uow: ActivitiesUnit, principal: Principal, activity_id: s
     joined = rows[0].activity if len(rows) > 1 else activity_id
     stored = await uow.session.get(ActivityRow, joined)
     plans = [represent(plan_of_row(row), row.checked) for row in rows]
-    return _shown(joined, stored.version if stored else 1, plans) | {"fields": fields_of(_live(plans) or plans)}
+    everybody = await uow.session.scalar(select(func.count()).where(col(PlanRow.activity) == joined))
+    # what comes and goes unseen must not count the version up
+    version = stored.version if stored and everybody == len(rows) else 1
+    return _shown(joined, version, plans) | {"fields": fields_of(_live(plans) or plans)}
 
 
 async def _rows(uow: ActivitiesUnit, principal: Principal, where: ColumnElement[bool]) -> list[PlanRow]:
@@ -75,7 +78,10 @@ async def list_activities(
                 if len(shown) == page.limit:
                     return shown, encode_cursor((shown[-1]["id"],))
                 said = [represent(plan, "") for plan in sorted(seen, key=lambda plan: (plan.created_at, plan.id))]
-                shown.append(_shown(row.id, row.version, said) | {"title": (_live(said) or said)[0]["title"]})
+                shown.append(
+                    _shown(row.id, row.version if len(said) == len(present) else 1, said)
+                    | {"title": (_live(said) or said)[0]["title"]}
+                )
             after = row.id
         if len(rows) < SCAN:
             return shown, None

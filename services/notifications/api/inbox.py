@@ -2,9 +2,9 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,12 +15,13 @@ from services.notifications.domain import Entry, State, sorted_sides
 from services.notifications.handlers.inbox import mark_alert
 from services.notifications.queries.inbox import find_entry, list_entries
 from services.notifications.uow import NotificationsUnit
+from shared.answers import Cursor, IdempotencyKey, IfNoneMatch, Limit, committed, conditional, page_of
 from shared.auth import SignedIn
 from shared.cloudevent import format_time
-from shared.etags import etag, unchanged
+from shared.etags import etag
 from shared.idempotency import Answer
 from shared.ids import Ids
-from shared.paging import DEFAULT_LIMIT, MAX_LIMIT, decode_cursor, encode_cursor, link_next
+from shared.paging import DEFAULT_LIMIT, encode_cursor, link_next
 from shared.problem import MEDIA_TYPE, not_found
 from shared.web import StrictRoute
 
@@ -114,12 +115,13 @@ def inbox_router(doors: Doors, ids: Ids) -> APIRouter:
         request: Request,
         principal: SignedIn,
         state: Literal["unread", "read", "done", "all"] = "unread",
-        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
-        cursor: Annotated[str | None, Query(max_length=500)] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> Response:
+        after = page_of(limit, cursor).after
         async with runtime.db.read() as session:
             found = await list_entries(
-                session, principal, None if state == "all" else State(state), limit, _place(cursor) if cursor else None
+                session, principal, None if state == "all" else State(state), limit, str(after[0]) if after else None
             )
         next_cursor = encode_cursor((found.after,)) if found.after else None
         answer = JSONResponse({"data": [represent(entry) for entry in found.entries], "next_cursor": next_cursor})
@@ -130,18 +132,14 @@ def inbox_router(doors: Doors, ids: Ids) -> APIRouter:
     async def entry(  # pyright: ignore[reportUnusedFunction]
         alert: str,
         principal: SignedIn,
-        if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
         _check(alert)
         async with runtime.db.read() as session:
             found = await find_entry(session, principal, alert)
         if found is None:
             raise not_found("alert")
-        body = represent(found)
-        tag = etag(found.version, body)
-        if unchanged(if_none_match, tag):
-            return Response(status_code=304, headers={"ETag": tag})
-        return JSONResponse(body, headers={"ETag": tag})
+        return conditional(found.version, represent(found), if_none_match)
 
     def action(mark: Mark, summary: str) -> None:
         @router.post(f"/{{alert}}:{mark}", response_model=InboxEntry, summary=summary, name=f"inbox_{mark}")
@@ -149,20 +147,18 @@ def inbox_router(doors: Doors, ids: Ids) -> APIRouter:
             request: Request,
             alert: str,
             principal: SignedIn,
-            key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+            key: IdempotencyKey = None,
         ) -> Response:
             _check(alert)
 
-            async def work(session: AsyncSession) -> Answer:
-                unit = NotificationsUnit.on(session, doors.clock, ids, principal.id)
+            def unit_on(session: AsyncSession) -> NotificationsUnit:
+                return NotificationsUnit.on(session, doors.clock, ids, principal.id)
+
+            async def work(unit: NotificationsUnit) -> Answer:
                 found = represent(await mark_alert(MarkAlert(alert, mark), unit, principal))
-                await unit.flush()
                 return Answer(200, found, {"ETag": etag(found["version"], found)})
 
-            answer = await runtime.edge.run(
-                work, principal=principal, method="POST", path=request.url.path, body=None, key=key
-            )
-            return JSONResponse(dict(answer.body), status_code=answer.status, headers=dict(answer.headers))
+            return await committed(request, principal, unit_on, work, key=key)
 
     action("read", "Mark as read")
     action("unread", "Mark as unread")
@@ -174,7 +170,3 @@ def _check(alert: str) -> None:
     """What cannot be an id is not looked for: a database may choke on it."""
     if not _ID.match(alert):
         raise not_found("alert")
-
-
-def _place(cursor: str) -> str:
-    return str(decode_cursor(cursor, length=1)[0])

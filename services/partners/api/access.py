@@ -24,7 +24,7 @@ from shared.answers import Cursor, IdempotencyKey, Limit, page_of, runtime_of
 from shared.auth import KEY_PREFIX, Anyone, SignedIn, require
 from shared.idempotency import Answer
 from shared.paging import DEFAULT_LIMIT, encode_cursor, link_next
-from shared.problem import FieldError, Problem, invalid
+from shared.problem import FieldError, Problem, instant
 from shared.web import StrictRoute
 
 router = APIRouter(prefix="/api/v1", tags=["keys and tokens"], route_class=StrictRoute)
@@ -37,9 +37,8 @@ async def post_key(request: Request, principal: SignedIn, body: KeyIn, key: Idem
     Sign in with an API key: a token of ten minutes must not become a key of a year.
     """
     _require_key(request)
-    if body.expires_at is not None and body.expires_at.tzinfo is None:
-        raise invalid("#/expires_at", "no_time_zone", "needs a time zone: 2027-01-31T00:00:00Z")
-    command = IssueKey(tuple(body.scopes), body.label, body.expires_at, body.person)
+    expires_at = instant("#/expires_at", body.expires_at)
+    command = IssueKey(tuple(body.scopes), body.label, expires_at, body.person)
     days: int = request.app.state.settings.key_days
 
     async def work(uow: PartnersUnitOfWork) -> Answer:

@@ -19,7 +19,7 @@ from services.partners.events import ScopeState
 from services.partners.handlers import people as handlers
 from services.partners.uow import PartnersUnitOfWork
 from shared.answers import Cursor, IdempotencyKey, IfMatch, IfNoneMatch, Limit, conditional, page_of, runtime_of
-from shared.auth import SignedIn, require
+from shared.auth import Myself, SignedIn, require
 from shared.etags import expected_version
 from shared.idempotency import Answer
 from shared.paging import DEFAULT_LIMIT, encode_cursor, link_next
@@ -30,7 +30,7 @@ router = APIRouter(prefix="/api/v1", tags=["people"], route_class=StrictRoute)
 
 
 @router.get("/me", response_model=Me, responses=problems(401))
-async def get_me(request: Request, principal: SignedIn) -> Me:
+async def get_me(request: Request, principal: Myself) -> Me:
     """Who the key or token in hand speaks for, and what it allows."""
     async with runtime_of(request).db.read() as session:
         person = await queries.person(session, principal, principal.id)

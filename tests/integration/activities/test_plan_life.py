@@ -210,6 +210,14 @@ async def test_a_draft_is_its_owners_alone_and_matched_with_nobody_until_it_is_p
     assert [event.data["facts"]["draft"] for event in await world.facts(draft["id"])] == [True, False]
 
 
+async def test_a_draft_that_comes_out_is_told_as_posted_however_it_comes_out(world: World) -> None:
+    """Nobody else has heard of it until then, so a dashboard that listens for postings must."""
+    for changes in ({"status": "confirmed"}, {"status": "tentative", "tlp": "CLEAR"}):
+        draft = await world.service.post(NORA, training(venues=[{"country": "TON"}], status="draft"))
+        await world.service.patch(NORA, draft, **changes)
+        assert [event.name for event in await world.facts(draft["id"])] == ["plan.posted", "plan.posted"]
+
+
 async def test_a_postponed_plan_is_not_checked_its_conflict_closes_and_new_dates_open_another(world: World) -> None:
     place = {"venues": [{"country": "WSM"}]}
     mine = await world.service.post(NORA, training(**place, start="2037-03-01", end="2037-03-03"))

@@ -50,7 +50,7 @@ def random_plan(rng: random.Random) -> Plan:
     )
     activity = IDS.new("act")
     return Plan(IDS.new("plan"), 1, rng.choice(PARTNERS), rng.choice(PEOPLE), True, activity, activity,
-                read(body), CLOCK.now(), CLOCK.now())  # fmt: skip
+                read(body, CLOCK.now().date()), CLOCK.now(), CLOCK.now())  # fmt: skip
 
 
 def random_readers(rng: random.Random) -> Iterator[Principal]:

@@ -90,6 +90,8 @@ async def test_keys_expire(house: House) -> None:
     assert (past.status_code, pointers(past)) == (422, ["#/expires_at"])
     naive = await house.call("POST", KEYS, {"expires_at": "2027-01-01T00:00:00"}, key=first)
     assert (naive.status_code, pointers(naive)) == (422, ["#/expires_at"])
+    beyond = await house.call("POST", KEYS, {"expires_at": "9999-12-31T23:59:59-14:00"}, key=first)
+    assert (beyond.status_code, pointers(beyond)) == (422, ["#/expires_at"])
     house.clock.advance(3600)
     assert await grants(house, key) == 401
     assert (await house.call("POST", KEYS, {}, key=first)).status_code == 201  # the expired one takes no room

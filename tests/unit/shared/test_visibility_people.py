@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.visibility import GREEN, PUBLIC, RED, Facts, Outcome, Principal, Scope
-from shared.visibility_people import shown_to
+from shared.visibility_people import shown_to, with_people
 
 FACTS = Facts(GREEN, "org_owner", poster="per_poster", countries=frozenset({"KEN"}))
 KENYA, FRANCE = Scope(countries=frozenset({"KEN"})), Scope(countries=frozenset({"FRA"}))
@@ -63,3 +63,11 @@ def test_of_a_decision(principal: Principal, told: set[str]) -> None:
 def test_of_a_list_those_are_left_whom_one_may_know() -> None:
     shown = shown_to({"named_people": ["per_a", "per_me"]}, Outcome.FULL, somebody(), [FACTS], acting={"per_me": ()})
     assert shown == {"named_people": ["per_me"]}
+
+
+def test_people_are_left_out_at_any_depth_of_lists_too() -> None:
+    document = {"id": "x", "rows": [{"by": "per_1", "at": 1}, {"deeper": [{"actor": "per_2"}]}]}
+    assert with_people(document, frozenset({"per_2"})) == {
+        "id": "x",
+        "rows": [{"at": 1}, {"deeper": [{"actor": "per_2"}]}],
+    }

@@ -291,6 +291,7 @@ def upgrade() -> None:
         "plan_version",
         sa.Column("plan", sa.String(length=64), nullable=False),
         sa.Column("version", AutoInt, autoincrement=False, nullable=False),
+        sa.Column("owner", sa.String(length=64), nullable=False),
         sa.Column("action", sa.String(length=40), nullable=False),
         sa.Column("actor", sa.String(length=64), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
@@ -298,6 +299,9 @@ def upgrade() -> None:
         sa.Column("content", Json, nullable=False),
         sa.PrimaryKeyConstraint("plan", "version", name=op.f("pk_plan_version")),
     )
+    with op.batch_alter_table("plan_version", schema=None) as batch_op:
+        batch_op.create_index("ix_plan_version_posted", ["owner", "at"], unique=False)
+
     op.create_table(
         "plan_word",
         sa.Column("word", AutoInt, autoincrement=False, nullable=False),
@@ -340,6 +344,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_plan_word_plan"))
 
     op.drop_table("plan_word")
+    with op.batch_alter_table("plan_version", schema=None) as batch_op:
+        batch_op.drop_index("ix_plan_version_posted")
+
     op.drop_table("plan_version")
     with op.batch_alter_table("plan_theme", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_plan_theme_plan"))
