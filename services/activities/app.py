@@ -9,7 +9,7 @@ from services.activities.consumers import MATCHER, subscriptions
 from services.activities.handlers.timers import reread, wake_snoozed
 from services.activities.orm import kernel, known
 from services.activities.settings import ActivitiesSettings
-from services.activities.uow import SOURCE, TOPIC, ActivitiesUnit
+from services.activities.uow.unit import SOURCE, TOPIC, ActivitiesUnit
 from shared import migrations
 from shared.auth import Authenticator
 from shared.bus.factory import make_bus

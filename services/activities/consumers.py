@@ -10,7 +10,7 @@ from services.activities.consumed import PARTNERS_TOPIC, REGISTRY_EVENTS, PlanCh
 from services.activities.events import PLAN_EVENTS
 from services.activities.handlers.lane import rematch
 from services.activities.orm import known
-from services.activities.uow import SOURCE, TOPIC, ActivitiesUnit
+from services.activities.uow.unit import SOURCE, TOPIC, ActivitiesUnit
 from shared.bus.dispatch import Subscription
 from shared.clock import Clock
 from shared.cloudevent import Event

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 
 from services.activities.consumers import MATCHER
 from services.activities.orm import MatchRow, kernel
-from services.activities.uow import TOPIC
+from services.activities.uow.unit import TOPIC
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Delivered
 from shared.leases import MATCHING, Term

@@ -13,7 +13,7 @@ import pytest
 from services.activities import consumers
 from services.activities.domain.plan import Plan
 from services.activities.matching.features import Features
-from services.activities.uow import SOURCE, ActivitiesUnit
+from services.activities.uow.unit import SOURCE, ActivitiesUnit
 from shared.leases import MATCHING, Leases, Term
 from tests.races.harness import PATIENCE, Outcome, body, collide_all, move_away_all, outcome, race_all, replicas
 from tests.support.activities import NORA, Service

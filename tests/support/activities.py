@@ -14,7 +14,7 @@ from services.activities.app import build
 from services.activities.consumers import MATCHER
 from services.activities.orm import PlanRow, known
 from services.activities.settings import ActivitiesSettings
-from services.activities.uow import TOPIC
+from services.activities.uow.unit import TOPIC
 from shared import migrations
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Bus

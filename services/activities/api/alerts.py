@@ -24,7 +24,7 @@ from services.activities.handlers import decisions as handlers
 from services.activities.orm import DecisionRow
 from services.activities.queries import activities as activity_queries
 from services.activities.queries import alerts as queries
-from services.activities.uow import ActivitiesUnit
+from services.activities.uow.unit import ActivitiesUnit
 from shared.answers import Cursor, IdempotencyKey, IfMatch, IfNoneMatch, Limit, page_of
 from shared.auth import Anyone, SignedIn
 from shared.etags import expected_version

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.activities.domain.content import Invalid
 from services.activities.domain.plan import Refused
-from services.activities.uow import ActivitiesUnit
+from services.activities.uow.unit import ActivitiesUnit
 from shared.answers import committed, conditional
 from shared.clock import Clock
 from shared.etags import etag

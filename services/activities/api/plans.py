@@ -23,7 +23,8 @@ from services.activities.handlers import plans as handlers
 from services.activities.orm import PlanRow
 from services.activities.queries import plans as queries
 from services.activities.queries.similar import similar_plans
-from services.activities.uow import ActivitiesUnit, plan_of_row
+from services.activities.uow.rows import plan_of_row
+from services.activities.uow.unit import ActivitiesUnit
 from shared.answers import Cursor, IdempotencyKey, IfMatch, IfNoneMatch, Limit, page_of
 from shared.auth import Anyone, SignedIn, require
 from shared.etags import expected_version

@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from services.activities.domain.alerts import Action, Alert, Step, Wanted, reconcile, severity_level
 from services.activities.orm import AlertRow, AlertSideRow
-from services.activities.uow import ActivitiesUnit
+from services.activities.uow.unit import ActivitiesUnit
 
 
 async def settle_alerts(

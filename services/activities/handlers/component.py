@@ -8,7 +8,7 @@ from services.activities.matching.engine import Contribution, Match, alike, fing
 from services.activities.matching.features import Features
 from services.activities.matching.table import FeatureTable
 from services.activities.orm import MatchRow, VerdictRow
-from services.activities.uow import ActivitiesUnit
+from services.activities.uow.unit import ActivitiesUnit
 from shared.visibility import RED
 
 MAX_COMPONENT = 80

@@ -20,7 +20,8 @@ from services.activities.handlers import lane
 from services.activities.handlers.alerts import sides_of, tell
 from services.activities.matching.engine import fingerprint
 from services.activities.orm import ActivityRow, AlertRow, DecisionRow, PlanRow, VerdictRow
-from services.activities.uow import ActivitiesUnit, represent_decision
+from services.activities.uow.rows import represent_decision
+from services.activities.uow.unit import ActivitiesUnit
 from shared.auth import require
 from shared.etags import stale
 from shared.problem import FieldError, Problem, not_found

@@ -26,7 +26,7 @@ from services.activities.matching.features import Features
 from services.activities.matching.groups import Group
 from services.activities.matching.table import FeatureTable
 from services.activities.orm import MatchRow
-from services.activities.uow import ActivitiesUnit
+from services.activities.uow.unit import ActivitiesUnit
 
 
 async def rematch(plan_id: str, uow: ActivitiesUnit) -> None:

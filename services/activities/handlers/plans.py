@@ -10,7 +10,7 @@ from services.activities.domain import plan as plans
 from services.activities.domain.content import Content, Funder, Invalid, Party, to_json
 from services.activities.domain.plan import Plan
 from services.activities.domain.reading import read
-from services.activities.uow import ActivitiesUnit
+from services.activities.uow.unit import ActivitiesUnit
 from shared.auth import require
 from shared.etags import stale
 from shared.problem import FieldError, Problem, not_found

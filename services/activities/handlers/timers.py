@@ -6,7 +6,7 @@ from sqlmodel import col
 from services.activities.handlers.alerts import tell
 from services.activities.handlers.lane import rematch
 from services.activities.orm import AlertRow
-from services.activities.uow import ActivitiesUnit
+from services.activities.uow.unit import ActivitiesUnit
 
 BATCH = 100
 

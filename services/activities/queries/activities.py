@@ -10,7 +10,8 @@ from services.activities.domain.activities import fields_of
 from services.activities.domain.plan import represent
 from services.activities.orm import ActivityRow, PlanRow
 from services.activities.queries.plans import may_be_visible
-from services.activities.uow import ActivitiesUnit, plan_of_row
+from services.activities.uow.rows import plan_of_row
+from services.activities.uow.unit import ActivitiesUnit
 from shared.paging import Page, encode_cursor
 from shared.problem import not_found
 from shared.visibility import Outcome, Principal, sight

@@ -10,7 +10,8 @@ from services.activities.domain.alerts import LIVE, severity_level
 from services.activities.domain.plan import Plan
 from services.activities.orm import AlertRow, AlertSideRow, DecisionRow, PlanRow, known
 from services.activities.queries.plans import may_be_visible
-from services.activities.uow import ActivitiesUnit, represent_decision
+from services.activities.uow.rows import represent_decision
+from services.activities.uow.unit import ActivitiesUnit
 from shared.paging import Page, encode_cursor
 from shared.problem import not_found
 from shared.visibility import AlertSight, Outcome, Principal, sight, sight_of_alert

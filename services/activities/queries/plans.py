@@ -11,7 +11,7 @@ from sqlmodel import col
 from services.activities.domain.content import from_json
 from services.activities.domain.plan import Plan, represent
 from services.activities.orm import PlanRow, PlanTagRow, PlanVersionRow
-from services.activities.uow import plan_of_row
+from services.activities.uow.rows import plan_of_row
 from shared.filters import Filter
 from shared.paging import Page, encode_cursor
 from shared.places import countries_of_region

@@ -12,7 +12,8 @@ from services.activities.matching.features import extract
 from services.activities.matching.table import FeatureTable
 from services.activities.orm import PlanRow
 from services.activities.queries.plans import shown_plan
-from services.activities.uow import ActivitiesUnit, plan_of_row
+from services.activities.uow.rows import plan_of_row
+from services.activities.uow.unit import ActivitiesUnit
 from shared.visibility import Outcome, Principal, sight
 
 MOST = 20

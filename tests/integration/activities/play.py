@@ -18,7 +18,7 @@ from services.activities.domain.plan import Refused
 from services.activities.handlers import decisions, lane, plans
 from services.activities.matching.engine import compare
 from services.activities.orm import AlertRow, DecisionRow, PlanRow, kernel, known, metadata
-from services.activities.uow import ActivitiesUnit
+from services.activities.uow.unit import ActivitiesUnit
 from shared.clock import FixedClock
 from shared.db import Database
 from shared.ids import Uuid7Ids

@@ -241,7 +241,7 @@ async def test_an_organisation_that_gets_another_name_has_its_plans_read_again(
     service: Service, bus: MemoryBus
 ) -> None:
     """UNODC's plan says "ROKA" in its title: a word, until ROKA is known as the name of INTERPOL's academy."""
-    from services.activities.uow import ActivitiesUnit
+    from services.activities.uow.unit import ActivitiesUnit
 
     plan = await service.post(NORA, training(title="ROKA cybercrime course", partners=[{"organisation": "interpol"}]))
     await service.settled()

@@ -12,7 +12,7 @@ from services.activities.domain.plan import text_of
 from services.activities.handlers import lane
 from services.activities.matching.features import extract, pack, unpack
 from services.activities.orm import PlanRow, VerdictRow
-from services.activities.uow import plan_of_row
+from services.activities.uow.rows import plan_of_row
 from shared.db import Database
 from tests.integration.activities.oracle import live_alerts
 from tests.integration.activities.play import Alerts, Play

@@ -13,7 +13,7 @@ from services.activities.domain.plan import Plan
 from services.activities.domain.reading import read
 from services.activities.orm import PlanRow
 from services.activities.queries import plans as queries
-from services.activities.uow import ActivitiesUnit
+from services.activities.uow.unit import ActivitiesUnit
 from shared.clock import SystemClock
 from shared.db import Database
 from shared.filters import Filter

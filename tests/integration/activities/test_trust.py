@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.activities import consumers
-from services.activities.uow import ActivitiesUnit
+from services.activities.uow.unit import ActivitiesUnit
 from shared.bus.memory import MemoryBus
 from tests.support.activities import CORA, IVAN, NORA, TARO, Service, facts_on, training
 

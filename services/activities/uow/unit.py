@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, literal, or_, select, union_all, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from services.activities.domain.content import from_json, to_json
-from services.activities.domain.plan import Plan, columns_of, countries_of, represent, text_of
+from services.activities.domain.content import to_json
+from services.activities.domain.plan import Plan, countries_of, represent, text_of
 from services.activities.matching import candidates
 from services.activities.matching.engine import COVERAGE_TEXT, coverage
 from services.activities.matching.features import Features, extract, pack, unpack
@@ -30,17 +30,17 @@ from services.activities.orm import (
     kernel,
     known,
 )
+from services.activities.uow.nearby import nearby
+from services.activities.uow.rows import plan_fact, plan_of_row
 from shared.clock import Clock
 from shared.cloudevent import Event
 from shared.db import insert
 from shared.ids import Ids
 from shared.unit import UnitOfWork
-from shared.visibility import RED, facts_to_json
+from shared.visibility import RED
 
 HOUR = timedelta(hours=1)
 TOPIC, SOURCE = "activities.v1", "/services/activities"
-MAX_CANDIDATES = 5000
-"""Rows read per side table and direction in time; the nearest in date stay (matching/candidates.py), and the answer says `capped`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,56 +260,8 @@ class ActivitiesUnit(UnitOfWork):
                 self._seen |= {plan: replace(one, cluster=key) for plan, one in moved.items()}
 
     async def candidates_of(self, features: Features) -> candidates.Chosen:
-        """Stored plans that can match or overlap this one, itself left out: bounded range scans on the side tables."""
-        keys = candidates.keys(features)
-        found: set[str] = set()
-        capped = keys.capped
-        if keys.countries:
-            one = keys.countries[0]
-            where = col(PlanCountryRow.day).between(one.first, one.last)
-            where &= col(PlanCountryRow.country).in_([each.country for each in keys.countries])
-            capped |= await self._near(PlanCountryRow, where, one.middle, candidates.MAX_COUNTRY_ROWS, found)
-        if keys.themes:
-            one = keys.themes[0]
-            where = col(PlanThemeRow.day).between(one.first, one.last)
-            where &= col(PlanThemeRow.country).in_(sorted({each.country for each in keys.themes}))
-            where &= col(PlanThemeRow.theme).in_(sorted({each.theme for each in keys.themes}))
-            capped |= await self._near(PlanThemeRow, where, one.middle, candidates.MAX_THEME_ROWS, found)
-        placed = tuple(sorted(found - {features.plan_id}))
-        if keys.words:
-            capped |= await self._by_words(keys.words, found)
-        return candidates.Chosen(tuple(sorted(found - {features.plan_id})), capped, placed)
-
-    async def _near(self, table: Any, where: Any, middle: Any, limit: int, found: set[str]) -> bool:
-        """The plans nearest to the middle day: two scans outward from it, so that a cut never depends on stored order."""
-        later = select(table.day, table.plan).where(where, table.day >= middle).order_by(table.day, table.plan)
-        earlier = select(table.day, table.plan).where(where, table.day < middle).order_by(table.day.desc(), table.plan)
-        halves = [each.limit(MAX_CANDIDATES + 1).subquery() for each in (later, earlier)]
-        rows = await self.session.execute(union_all(*(select(each.c.day, each.c.plan) for each in halves)))
-        pairs = [(row.day, row.plan) for row in rows]
-        chosen = candidates.choose(pairs, middle, limit)
-        found.update(chosen.plan_ids)
-        return chosen.capped or len(pairs) > MAX_CANDIDATES
-
-    async def _by_words(self, words: Sequence[candidates.WordRange], found: set[str]) -> bool:
-        """One short range of the index per word, all in one statement."""
-        table = PlanWordRow
-        parts: list[Any] = []
-        for number, word in enumerate(words):
-            part = (
-                select(col(table.plan))
-                .where(col(table.word) == word.word, col(table.month).between(word.first, word.last))
-                .order_by(col(table.plan))
-                .limit(word.limit + 1)
-                .subquery()
-            )
-            parts.append(select(literal(number).label("number"), part.c.plan))
-        ids: dict[int, list[str]] = {}
-        for row in (await self.session.execute(union_all(*parts))).all():
-            ids.setdefault(row.number, []).append(row.plan)
-        for number, plans in ids.items():
-            found.update(sorted(plans)[: words[number].limit])
-        return any(len(plans) > words[number].limit for number, plans in ids.items())
+        """Stored plans that can match or overlap this one, itself left out."""
+        return await nearby(self.session, features)
 
     async def match_rows(self, plan_ids: Iterable[str]) -> list[MatchRow]:
         """The stored pairs that touch any of these plans."""
@@ -375,49 +327,3 @@ class ActivitiesUnit(UnitOfWork):
             .order_by(col(DecisionRow.made_at), col(DecisionRow.id))
         )
         return list(found.scalars())
-
-
-def plan_of_row(row: PlanRow) -> Plan:
-    return Plan(
-        id=row.id,
-        version=row.version,
-        owner=row.owner,
-        posted_by=row.posted_by,
-        claimed=row.claimed,
-        activity=row.activity,
-        home=row.home,
-        content=from_json(row.content),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-def plan_fact(plan: Plan, document: dict[str, Any]) -> dict[str, Any]:
-    """The event's data: full state, but for a RED plan ids and label only."""
-    facts = facts_to_json(plan.facts)
-    if plan.content.tlp == RED:
-        facts |= {"named_partners": [], "countries": [], "themes": []}
-        return {"id": plan.id, "version": plan.version, "facts": facts}
-    return {"id": plan.id, "version": plan.version, "plan": document, "facts": facts, "columns": columns_of(plan)}
-
-
-def represent_decision(made: DecisionRow) -> dict[str, Any]:
-    """A decision as the API shows it to those who see its alert."""
-    return {
-        "id": made.id,
-        "version": made.version,
-        "alert": made.alert,
-        "verdict": made.verdict,
-        "made_by": made.made_by,
-        "made_at": made.made_at.isoformat(),
-        "reason": made.reason,
-        "until": made.until.isoformat() if made.until else None,
-        "plans": sorted(made.versions),
-        "versions": dict(made.versions),
-        "fingerprint": made.fingerprint,
-        "activity": made.activity,
-        "reversed": made.reversed_at is not None,
-        "reversed_by": made.reversed_by,
-        "reversed_at": made.reversed_at.isoformat() if made.reversed_at else None,
-        "reversal_reason": made.reversal_reason,
-    }
