@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.matching import generator
+from bench.matching import generator, quality, year
 from bench.matching.marginals import BOUNDS, MEASURED, marginals
 
 
@@ -16,7 +16,15 @@ def main() -> int:
     made.add_argument("--plans", type=int, default=1500)
     made.add_argument("--recipe", choices=sorted(generator.RECIPES), default="study")
     made.add_argument("--out", type=Path, default=Path("var/matching"), metavar="FOLDER")
+    asked = commands.add_parser("quality", help="judge the engine, and simpler rules beside it")
+    asked.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="lists of the generator to judge on")
+    asked.add_argument("--plans", type=int, default=3000, help="plans in each of them")
+    asked.add_argument("--labelled", type=Path, metavar="FOLDER", help="a labelled list: plans.jsonl and truth.json")
+    asked.add_argument("--wrong", type=Path, metavar="FILE", help="write every pair decided wrongly, to be read")
+    asked.add_argument("--without-splink", action="store_true")
     given = parser.parse_args()
+    if given.command == "quality":
+        return _quality(given.seeds, given.plans, given.labelled, given.wrong, not given.without_splink)
     return _generate(given.seed, given.plans, given.recipe, given.out)
 
 
@@ -32,6 +40,34 @@ def _generate(seed: int, plans: int, recipe: str, folder: Path) -> int:
         said = "" if low <= value <= high else "  OUTSIDE"
         print(f"{name:32}{value:8.2f}{MEASURED[name]:8.2f}   {low:.2f} to {high:.2f}{said}")
     return 0
+
+
+def _quality(seeds: list[int], plans: int, folder: Path | None, wrong: Path | None, splink: bool) -> int:
+    lines: list[str] = []
+    for seed in seeds:
+        corpus = generator.generate(seed, plans)
+        print(f"\nGenerator, seed {seed}, {len(corpus.postings):,} plans")
+        scores, labels = quality.scored(corpus.rows), quality.labels_of(corpus)
+        quality.report(scores, labels, _say, splink)
+        lines += [f"== generator, seed {seed}", *quality.wrong_pairs(scores, labels)]
+    ordinary = generator.generate(seeds[0], 1500, generator.YEAR)
+    print(f"\nAlerts of an ordinary year, seed {seeds[0]}, {len(ordinary.postings):,} plans")
+    year.report(quality.scored(ordinary.rows), _say)
+    if folder:
+        rows, labels = quality.labelled_list(folder)
+        print(f"\nLabelled list {folder.name}, {len(rows):,} postings, {len(labels.same)} pairs")
+        scores = quality.scored(rows)
+        quality.report(scores, labels, _say, splink)
+        found = list(quality.wrong_pairs(scores, labels))
+        lines += [f"== {folder.name}", *found]
+        print("\n".join(("  wrong pairs, to be read:", *found)))
+    if wrong:
+        wrong.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

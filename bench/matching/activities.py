@@ -29,7 +29,7 @@ _GATHERINGS = ("conference", "meeting", "briefing")
 class Activity:
     """One thing that happens. `regional`: for its country's whole region, wherever it is held.
 
-    `brand` is a name of its own ("Octopus Conference"), kept in every language. `series` is shared by everything that is taken for it and is not; `kind` says what made this one of the series.
+    `brand` is a name of its own ("Octopus Conference"), kept in every language; `been` are countries where it was before. `series` is shared by everything that is taken for it and is not; `kind` says what made this one of the series.
     """
 
     key: str
@@ -59,6 +59,7 @@ class Activity:
     parent_title: str = ""
     brand: str = ""
     generic: bool = False
+    been: tuple[str, ...] = ()
 
     def moved(self, days: int) -> Activity:
         """The same, later (or sooner), on a working day."""
@@ -148,6 +149,15 @@ class World:
             among.remove(key)
             found.append(key)
         return tuple(found)
+
+    def handed(self, one: Activity) -> tuple[str, ...]:
+        """Organisers of what follows: often another of them leads and posts it, sometimes somebody new."""
+        how, (lead, *rest) = self.random.random(), one.organisers
+        if rest and how < 0.45:
+            return (rest[0], lead, *rest[1:])
+        if how > 0.86:
+            return (*self.others(self.voc.countries[one.country].region, one.organisers, 1), *one.organisers[:2])
+        return one.organisers
 
     def audiences(self, topic: Topic) -> tuple[str, ...]:
         among = list(topic.audiences)

@@ -75,6 +75,9 @@ class Accounts:
         row |= self._places(told, country, language, random)
         row |= self._facts(told, key, language, random)
         description = texts.text(told, language, self.voc, filled, wording, dated=dated)
+        if first and first.language == language and random.random() < 0.1 and "description" in first.row:
+            # the partner's press release, cut
+            description = first.row["description"][: random.choice((150, 300, 2000))]
         if description:
             row["description"] = description
         if random.random() < 0.5:

@@ -23,6 +23,7 @@ def next_edition(world: World, one: Activity) -> Activity:
         later,
         key=world.key(),
         kind="next_edition",
+        organisers=world.handed(one),
         country=country.code,
         city=one.city if country.code == one.country else world.city(country),
         edition=one.edition + 1 if one.edition else None,
@@ -36,7 +37,12 @@ def next_phase(world: World, one: Activity) -> Activity:
     level = {"introductory": "intermediate", "intermediate": "advanced"}.get(one.level or "", one.level)
     later = one.moved(world.random.choice((28, 35, 60, 90, 120, 150, 180)))
     return replace(
-        later, key=world.key(), kind="next_phase", level=level, phase=(one.phase or 1) + 1 if named else None
+        later,
+        key=world.key(),
+        kind="next_phase",
+        organisers=world.handed(one),
+        level=level,
+        phase=(one.phase or 1) + 1 if named else None,
     )
 
 
@@ -54,14 +60,19 @@ def roll_out(world: World, one: Activity) -> Activity:
     """The same course in the next country of the region: other place, other host, other people."""
     random, countries = world.random, world.voc.countries
     region = world.voc.in_region(countries[one.country].region)
-    among = [country for country in region if country.code != one.country] or list(countries.values())
-    country = random.choice(among)
+    been = (*one.been, one.country)
+    among = [country for country in region if country.code not in been]
+    country = random.choice(among or [country for country in countries.values() if country.code not in been])
     later = one.moved(random.choice((0, 7, 7, 14, 21, 28, 42, 60, 90)))
     return replace(
         later,
         key=world.key(),
         kind="roll_out",
+        organisers=world.handed(one),
         country=country.code,
+        been=been,
+        # what goes from country to country is seldom for the whole region
+        regional=one.regional and random.random() < 0.2,
         city=world.city(country),
         host=random.choice(world.voc.hosts),
         venue=random.choice(world.voc.venues),
@@ -79,6 +90,7 @@ def other_audience(world: World, one: Activity) -> Activity:
         later,
         key=world.key(),
         kind="other_audience",
+        organisers=world.handed(one),
         audiences=(chosen(random, among, weights),),
         participants=max(8, one.participants + random.randint(-8, 8)),
     )
