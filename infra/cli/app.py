@@ -6,7 +6,19 @@ from typing import NoReturn
 
 import typer
 
-from infra.cli import alerts, contracts, following, inbox, loading, operating, plan_life, plans, registry, running
+from infra.cli import (
+    alerts,
+    contracts,
+    following,
+    inbox,
+    loading,
+    match,
+    operating,
+    plan_life,
+    plans,
+    registry,
+    running,
+)
 from infra.cli.output import REFUSED, UNREACHABLE, USAGE, Failure
 
 app = typer.Typer(
@@ -22,6 +34,7 @@ app.command()(running.serve)
 app.command()(running.migrate)
 app.command()(running.stack)
 app.command("gateway-config")(running.gateway_config)
+app.command()(match.match)
 app.add_typer(loading.app, name="demo", help="The demo: the source documents' own activities.")
 app.add_typer(registry.partners, name="partners", help="Organisations of the registry.")
 app.add_typer(registry.people, name="people", help="Focal points, coordinators and others.")
