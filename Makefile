@@ -60,6 +60,7 @@ lock:                 ## resolve anew; run it when pyproject.toml changes
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m uv pip compile pyproject.toml $(LOCK_OPTIONS) -o requirements/run.lock
 	$(BIN)/python -m uv pip compile pyproject.toml --extra stack --extra dev $(LOCK_OPTIONS) -o requirements/dev.lock
+	$(BIN)/python -m uv pip compile pyproject.toml --extra bench -c requirements/dev.lock $(LOCK_OPTIONS) -o requirements/bench.lock
 	$(BIN)/python -m uv pip compile requirements/build.in -c requirements/dev.lock $(LOCK_OPTIONS) -o requirements/build.lock
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet \
