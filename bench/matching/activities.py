@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
 
+from bench.matching.invented import invented
 from bench.matching.vocabulary import Country, Form, Organisation, Topic, Vocabulary, chosen, speciality
 
 _HUBS = ("FRA", "NLD", "AUT", "CHE", "SGP", "ROU", "HUN")
@@ -81,6 +82,8 @@ class World:
     partners: tuple[str, ...]
     first: date
     days: int
+    named: float = 0.0
+    """Share of activities with an invented name of their own."""
     count: int = 0
 
     def key(self) -> str:
@@ -131,7 +134,7 @@ class World:
             level=chosen(random, (None, "introductory", "intermediate", "advanced"), (5, 3, 2, 2)),
             participants=random.choice((12, 15, 18, 20, 22, 24, 25, 28, 30, 32, 35, 40, 45, 50, 60, 80, 120)),
             series=key,
-            brand=random.choice(brands) if brands and random.random() < 0.6 else "",
+            brand=self._brand(brands),
             edition=random.randint(2, 17) if kind.code in _GATHERINGS and random.random() < 0.3 else None,
         )
 
@@ -199,6 +202,11 @@ class World:
         return working_day(
             day - timedelta(days=day.weekday()) + timedelta(days=chosen(self.random, range(5), (50, 22, 15, 8, 5)))
         )
+
+    def _brand(self, known: list[str]) -> str:
+        if self.random.random() < self.named:
+            return invented(self.random)
+        return self.random.choice(known) if known and self.random.random() < 0.6 else ""
 
     def _programme(self, lead: str, region: str) -> str | None:
         if self.random.random() < 0.5:

@@ -24,23 +24,31 @@ from bench.matching.vocabulary import chosen, vocabulary
 Outcome = Literal["same", "series", "none"]
 PARTNERS = 40
 _A_YEAR = 1500
+_GATHERINGS = ("conference", "conference", "conference", "meeting", "workshop")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Shares per activity: told by several partners; with siblings; with a lookalike. `days`: how long the list is."""
+    """Shares per activity: told by several partners; with siblings; with a lookalike; with a name that no table holds.
+
+    `days`: how long the list is. `bare`: lists of events with a name, days and a place, and nothing else.
+    """
 
     joint: float
     series: float
     lookalike: float
     days: int | None = None
+    named: float = 0.06
+    bare: bool = False
 
 
 YEAR = Recipe(joint=0.022, series=0.16, lookalike=0.03, days=365)
 """An ordinary year: what a coordinator's alerts are counted on."""
 STUDY = Recipe(joint=0.16, series=0.30, lookalike=0.12)
 """Dense in what is hard: what pairs are judged and learned on."""
-RECIPES = {"year": YEAR, "study": STUDY}
+EVENTS = Recipe(joint=0.16, series=0.45, lookalike=0.25, named=0.9, bare=True)
+"""Public lists of events: short names, editions and sister events in other countries."""
+RECIPES = {"year": YEAR, "study": STUDY, "events": EVENTS}
 
 
 @dataclass(frozen=True)
@@ -73,8 +81,8 @@ def generate(seed: int, plans: int, recipe: Recipe = STUDY) -> Corpus:
     voc = vocabulary()
     partners = [key for key, one in voc.organisations.items() if one.kind == "partner"]
     days = recipe.days or max(365, 365 * plans // _A_YEAR)
-    world = World(random, voc, tuple(random.sample(partners, PARTNERS)), date(2025, 1, 6), days)
-    accounts = Accounts(voc, seed, random)
+    world = World(random, voc, tuple(random.sample(partners, PARTNERS)), date(2025, 1, 6), days, recipe.named)
+    accounts = Accounts(voc, seed, random, recipe.bare)
     postings: list[Posting] = []
     happened: list[Activity] = []
     while len(postings) < plans:
@@ -99,7 +107,7 @@ def write(corpus: Corpus, plans: Path, truth: Path) -> None:
 def _family(world: World, recipe: Recipe) -> Iterator[Activity]:
     """An activity, with what is taken for it."""
     random = world.random
-    one = world.draw()
+    one = world.draw(random.choice(_GATHERINGS) if recipe.bare else None)
     if random.random() < recipe.lookalike * 0.5:
         one = replace(one, generic=True)
     yield one
@@ -107,7 +115,9 @@ def _family(world: World, recipe: Recipe) -> Iterator[Activity]:
         title = f"{one.edition or ''} {world.voc.forms['conference'].names['en'][0]} {world.voc.topics[one.topic].names['en'][0]}"
         yield replace(session(world, one), parent_title=title.strip().title())
     if random.random() < recipe.series:
-        kind = chosen(random, list(SERIES), [share for _, share in SERIES.values()])
+        # what stands in a list of events does not come again within weeks
+        kinds = [kind for kind in SERIES if kind in ("next_edition", "roll_out") or not recipe.bare]
+        kind = chosen(random, kinds, [SERIES[kind][1] for kind in kinds])
         sibling = one
         # a roll-out goes through several countries, a course has several modules
         for _ in range(chosen(random, (1, 2, 3, 4), (55, 25, 13, 7))):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from bench.matching import dates, texts, titles
+from bench.matching import dates, names, texts, titles
 from bench.matching.activities import Activity
 from bench.matching.vocabulary import Country, Organisation, Vocabulary, chosen
 from bench.matching.wording import bare, named, words
@@ -44,10 +44,13 @@ class Accounts:
     voc: Vocabulary
     seed: int
     random: Random
+    bare: bool = False
     count: int = 0
 
     def tell(self, one: Activity, key: str, first: Posting | None = None) -> Posting:
         """A partner's posting of an activity; `first` is the posting of whoever told it before."""
+        if self.bare:
+            return self._listed(one, key, first)
         random, organisation = self.random, self.voc.organisations[key]
         own = f"{self.seed}/{key}/{one.series}"
         if random.random() < 0.25:
@@ -83,6 +86,29 @@ class Accounts:
         if random.random() < 0.5:
             row["language"] = language
         return Posting(row["reference"], one.key, key, language, row)
+
+    def _listed(self, one: Activity, key: str, first: Posting | None) -> Posting:
+        """A line in a list of events: name, days, place. Lists agree on days nearly always, and not on what is online."""
+        random, country = self.random, self.voc.countries[one.country]
+        start, end = (
+            dates.disagreed(one.start, one.end, random) if first and random.random() < 0.35 else (one.start, one.end)
+        )
+        if one.brand:
+            title = titles.spoiled(names.called(one, country, random), "en", random)
+        else:
+            filled = words(one, key, "en", self.voc, random, (start, end))
+            title = titles.title(one, "calendar", "en", self.voc, filled, random)
+        self.count += 1
+        row: dict[str, Any] = {"organisation": self._name(self.voc.organisations[key]), "title": title}
+        row |= {"start": start.isoformat(), "end": end.isoformat()}
+        online = one.mode == "online" and random.random() < 0.75
+        if not online:
+            row |= self._places(replace(one, mode="in_person", regional=False), country, "en", random)
+        elif random.random() < 0.5:
+            row["city"] = "Online"
+        if random.random() < 0.6:
+            row["mode"] = "online" if online else "in_person"
+        return Posting("", one.key, key, "en", row)
 
     def _style(self, organisation: Organisation, one: Activity, wording: Random) -> str:
         if one.generic and wording.random() < 0.7:
@@ -130,8 +156,8 @@ class Accounts:
         city = random.choice(city_names[language]) if random.random() < 0.8 else city_names["en"][0]
         if random.random() < 0.03:
             city = titles.typo(city, random)
-        names = country.names[language] if random.random() < 0.88 else country.names["en"]
-        name = random.choice(names) if random.random() < 0.93 else country.code
+        spelled = country.names[language] if random.random() < 0.88 else country.names["en"]
+        name = random.choice(spelled) if random.random() < 0.93 else country.code
         if one.mode == "online":
             if how < 0.45:
                 return {}

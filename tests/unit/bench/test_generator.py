@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from bench.matching.generator import STUDY, YEAR, Corpus, generate
+from bench.matching.generator import EVENTS, STUDY, YEAR, Corpus, generate
 from bench.matching.marginals import BOUNDS, marginals
 from bench.matching.training import labelled, plans_of
 from bench.matching.vocabulary import LANGUAGES, vocabulary
@@ -137,3 +137,11 @@ def test_hardly_a_pair_of_one_activity_is_lost_by_the_benchs_own_candidates() ->
 
     found = sum(pair.outcome == "same" for pair in labelled(corpus(), texts, Random(1), 10))
     assert found >= 0.97 * sum(pair.outcome == "same" for pair in corpus().pairs)
+
+
+def test_lists_of_events_hold_names_days_and_places_alone() -> None:
+    events = generate(7, 600, EVENTS)
+    held = set().union(*(posting.row for posting in events.postings))
+    assert held <= {"organisation", "reference", "title", "start", "end", "places", "place", "city", "country", "mode"}
+    assert {pair.why for pair in events.pairs} >= {"joint", "next_edition", "roll_out"}
+    assert "next_module" not in {pair.why for pair in events.pairs}
