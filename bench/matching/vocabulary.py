@@ -275,3 +275,9 @@ def speciality(organisation: str) -> frozenset[str]:
     return next(
         (frozenset(_words(topics)) for key, topics in _rows("specialities", 2) if key == organisation), frozenset()
     )
+
+
+@lru_cache(maxsize=1)
+def parts_of_names() -> Mapping[str, tuple[str, ...]]:
+    """What invented names are made of."""
+    return {part: _words(words) for part, words in _rows("invented", 2)}
