@@ -127,6 +127,8 @@ class _Region(TypedDict):
 
 class _Extra(TypedDict):
     aliases: dict[str, list[str]]
+    german: dict[str, str]
+    portuguese: dict[str, str]
     ambiguous: dict[str, list[str]]
     display: dict[str, dict[str, str]]
 
@@ -180,6 +182,14 @@ def _rows() -> Iterator[dict[str, str]]:
         yield from csv.DictReader(file)
 
 
+def _aliases(extra: _Extra) -> Iterator[tuple[str, str]]:
+    """What people write besides the names of the table; German and Portuguese names are only these."""
+    for code, aliases in extra["aliases"].items():
+        yield from ((alias, code) for alias in aliases)
+    for table in (extra["german"], extra["portuguese"]):
+        yield from ((name.strip(), code) for code, names in table.items() for name in names.split(","))
+
+
 @lru_cache(maxsize=1)
 def _tables() -> _Tables:
     extra = cast("_Extra", json.loads((DATA_FOLDER / "country-aliases.json").read_text("utf-8")))
@@ -208,9 +218,8 @@ def _tables() -> _Tables:
         names[code] |= display
         for name in display.values():
             claims[_key(name)].add(code)
-    for code, aliases in extra["aliases"].items():
-        for alias in aliases:
-            claims[_key(alias)].add(code)
+    for alias, code in _aliases(extra):
+        claims[_key(alias)].add(code)
     ambiguous = {key: tuple(sorted(meant)) for key, meant in claims.items() if len(meant) > 1}
     ambiguous |= {_key(text): tuple(meant) for text, meant in extra["ambiguous"].items()}
     members: defaultdict[str, set[str]] = defaultdict(set)
@@ -232,6 +241,19 @@ def _tables() -> _Tables:
         },
         capitals=capitals,
     )
+
+
+def written_names() -> Iterator[tuple[str, str]]:
+    """Every name that the tables hold for a country, as written, with its alpha-3 code; not all mean that one alone."""
+    extra = cast("_Extra", json.loads((DATA_FOLDER / "country-aliases.json").read_text("utf-8")))
+    for row in _rows():
+        regions = {row["Region Name"], row["Sub-region Name"], row["Intermediate Region Name"]}
+        written = {value for column, value in row.items() if "name" in column or column.startswith("UNTERM")}
+        for name in sorted(written - regions - {""}):
+            yield _TRAILING_ARTICLE.sub("", name), row["ISO3166-1-Alpha-3"]
+    yield from _aliases(extra)
+    for code, display in extra["display"].items():
+        yield from ((name, code) for name in display.values())
 
 
 def capitals() -> Mapping[str, str]:

@@ -37,6 +37,7 @@ __all__ = [
     "fold",
     "is_country",
     "is_region",
+    "known_cities",
     "known_countries_of_city",
     "regions_of",
     "resolve_country",
@@ -143,6 +144,14 @@ def canonical_city(text: str) -> str:
     names in other languages put right ("Vientianne", "Kiev", "Wien" give "vientiane", "kyiv", "vienna"). A city that
     we do not know comes back folded; nothing is guessed. May be empty."""
     return _cities()[0].get(_city_key(text)) or _plain(text)
+
+
+def known_cities() -> Iterator[tuple[str, str]]:
+    """(a spelling as we list it, canonical city), for finding cities in a text."""
+    known = cast("dict[str, dict[str, list[str]]]", json.loads((DATA_FOLDER / "cities.json").read_text("utf-8")))
+    for cities in known.values():
+        yield from ((alias, city) for city, aliases in cities.items() for alias in (city, *aliases))
+    yield from ((capital, canonical_city(capital)) for capital in capitals().values())
 
 
 def known_countries_of_city(city: str) -> frozenset[str]:

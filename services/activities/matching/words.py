@@ -1,127 +1,106 @@
-"""A title's own words: what is left once places, names, years, ordinals and audiences are pulled out.
+"""A title's own words: what is left once all that is evidence of its own is pulled out, in any of eight languages.
 
-Why pull them out: a city in both title and venue would count twice (measured: false alarms), and "Phase II" or "17th"
-is the one word that tells a sibling from a duplicate.
+Why pull it out: a city in both title and venue would count twice (measured: false alarms), and "Phase II" or "17th"
+is the one word that tells a sibling from a duplicate. So forms ("workshop"), audiences, places, organisations, dates,
+ordinals and words without evidence ("regional", "capacity building") are no words here; subjects are (`c:evidence`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
-from shared.places import fold, resolve_country
+from services.activities.matching import concepts, named
+from services.activities.matching.language import language_of
+from services.activities.matching.lexicon import Fact, Lexicon, Span, normal, plain_of, read, stem_of, tokens_of
+from shared.places import canonical_city, fold
 
-_TOKEN = re.compile(r"[a-z0-9]+")
+TITLE, TEXT = 1_000, 20_000
+"""Characters that are read of a title and of a description; the rest of a longer one is not."""
 
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-STOP = _set(
-    "a an and at by for from in into its of on or the to with under within between through towards against new joint joined "
-    "de des du la le les et en au aux sur pour dans par contre une un "
-    "del el los las y para con contra una e "
-    "da do das dos em os na no und der die das fur"
-)
-_MONTHS = _set(
-    "january february march april may june july august september october november december jan feb mar apr jun jul aug "
-    "sep sept oct nov dec janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre "
-    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"
-)
-# Left: the concept. Right: how people write it, in English, French and Spanish. `f:` form, `c:` common subject, `a:` audience.
-_CONCEPTS = """
-f:training | training, trainings, course, courses, capacity building, formation, cours, formacion, capacitacion, curso
-f:workshop | workshop, seminar, atelier, seminaire, taller, seminario, webinar, session
-f:gathering | conference, meeting, forum, symposium, summit, congress, conferencia, reunion, congreso
-f:programme | programme, program, project, projet, proyecto, programa, initiative, event, engagement
-f:general | national, regional, international, advanced, basic, introductory, intermediate, specialised, specialized, joint, technical
-f:people | officer, official, personnel, staff, practitioner, participant, expert, agency, unit
-c:cybercrime | cybercrime, cyber crime, cybercriminalite, ciberdelincuencia, ciberdelito, cibercrimen, cyber enabled crime
-c:cyber | cyber, cybersecurity, cyber security, cybersecurite, ciberseguridad
-c:investigation | investigation, investigating, investigate, inquiry, enquete, investigacion
-c:forensics | digital forensics, digital forensic, computer forensics, forensics, forensic, criminalistique numerique, informatica forense
-c:evidence | electronic evidence, digital evidence, e evidence, preuve electronique, preuve numerique, prueba electronica, evidencia digital
-c:crypto | cryptocurrency, cryptocurrencies, crypto currency, virtual asset, virtual currency, crypto asset, cryptoasset, bitcoin, cryptomonnaie, criptomoneda, blockchain
-c:laundering | money laundering, anti money laundering, aml, blanchiment, lavado de dinero, lavado de activos
-c:legislation | legislation, law, legal, treaty, legislative, loi, ley, legislacion
-c:csea | child sexual abuse, child sexual exploitation, child exploitation, online child abuse, csea, csam
-c:cooperation | cooperation, mutual legal assistance, mla, cooperacion
-c:crime | crime, criminal, organized crime, organised crime, transnational organized crime, transnational crime, delincuencia organizada
-c:expertgroup | expert group, intergovernmental expert group, ieg, groupe d experts, grupo de expertos
-c:malware | malware, ransomware
-a:investigators | police, law enforcement, investigator, first responder, lea, detective, policier, policia, enqueteur, investigador
-a:prosecutors | prosecutor, procureur, fiscal, fiscales, magistrat du parquet
-a:judges | judge, judiciary, magistrate, juge, juez, jueces, magistrat
-a:central_authorities | central authority, autorite centrale, autoridad central
-a:financial_intelligence | financial intelligence, fiu, financial intelligence unit
-a:cert | cert, csirt
-a:policy_makers | policy maker, policymaker, decision maker
-a:parliamentarians | parliamentarian, legislator, member of parliament
-a:trainers | trainer, train the trainer, formateur, formador
-a:educators | teacher, educator
-"""
-_NUMBER_WORDS = {
-    word: number
-    for number, words in enumerate(
-        (
-            "first premier premiere primera primero 1st 1er 1ere",
-            "second deuxieme segunda segundo",
-            "third troisieme tercera tercero tercer",
-            "fourth quatrieme cuarta cuarto",
-            "fifth cinquieme quinta quinto",
-            "sixth sixieme sexta sexto",
-            "seventh septieme septima",
-            "eighth huitieme octava",
-            "ninth neuvieme novena",
-            "tenth dixieme decima",
-            "eleventh onzieme",
-            "twelfth douzieme",
-        ),
-        start=1,
-    )
-    for word in words.split()
-}
 _ROMAN = {
-    r: n for n, r in enumerate(("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"), start=1)
+    r: n for n, r in enumerate(("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"), start=1)
 }
-_ORDINAL = re.compile(r"^(\d{1,3})(?:st|nd|rd|th|e|eme|er|a|o)$")
-_COUNTED = {
-    "edition": "edition", "edicion": "edition", "round": "edition",
-    "phase": "phase", "fase": "phase", "stage": "phase", "cohort": "phase", "batch": "phase", "group": "phase",
-    "module": "module", "modulo": "module", "part": "module", "level": "module", "niveau": "module", "week": "module",
-}  # fmt: skip
+_ORDINAL = re.compile(r"^(\d{1,3})(?:st|nd|rd|th|e|eme|er|ere|re|te|ter|tes|nd|nde|a|o|era|ra|da|do)$")
+_RUSSIAN_ENDING = frozenset(["й", "я", "е", "го", "ой", "ая", "ый", "ое", "м", "ю"])
+_NUMBERED = re.compile(r"(?:\bn[o°º]\.?\s?|#)(\d{1,2})\b", re.IGNORECASE)
 _YEAR = re.compile(r"^(?:19|20)\d\d$")
-_VAGUE_PLACE = _set("republic united state island islands democratic people kingdom federation northern southern new")
+_DIGITS = {c: n for n, c in enumerate("一二三四五六七八九", start=1)}
+_CHINESE_NUMBER = "[0-9一二三四五六七八九十]{1,3}"
+_CHINESE = re.compile(
+    rf"第?(?P<n>{_CHINESE_NUMBER})\s*(?P<u>期|届|次|回|版|轮|阶段|批次|批|模块|单元|部分|讲|章|级|月|季度)"
+    rf"|(?P<u2>模块|单元|阶段|第)\s*(?P<n2>{_CHINESE_NUMBER})|(?P<year>(?:19|20)\d\d)\s*年"
+)
+_CHINESE_KIND = {
+    "edition": ("期", "届", "次", "回", "版", "轮", "第"),
+    "phase": ("阶段", "批次", "批"),
+    "module": ("模块", "单元", "部分", "讲", "章", "级"),
+    "month": ("月",),
+}
+_COMMON = {"c:cybercrime", "c:cyber", "c:investigation", "c:forensics", "c:evidence", "c:crypto", "c:laundering", "c:legislation",
+    "c:csea", "c:cooperation", "c:crime", "c:expertgroup", "c:malware", "c:policy", "c:awareness"}  # fmt: skip
+_LONE = {"may", "march", "mars"}
+"""Words that name a month only with a capital ("may be held"), unless they are French."""
 
 
 @dataclass(frozen=True)
 class TitleParts:
-    """A title taken apart. `words` are concepts or stems, sorted; `audiences` vocabulary codes; the rest None if absent."""
+    """A text taken apart. `words` are subjects (`c:`) or stems, sorted; what is absent, or said in two ways, is None or empty.
+
+    Codes are vocabulary codes, `countries` alpha-3, `regions` UN M49, `cities` canonical, `organisations` keys of
+    `named.organisation_key`, `months` 1 to 12, `language` one of ar, de, en, es, fr, pt, ru, zh.
+    """
 
     words: tuple[str, ...]
-    audiences: frozenset[str]
-    year: int | None
-    edition: int | None
-    phase: int | None
-    module: int | None
+    audiences: frozenset[str] = frozenset()
+    year: int | None = None
+    edition: int | None = None
+    phase: int | None = None
+    module: int | None = None
+    types: frozenset[str] = frozenset()
+    themes: frozenset[str] = frozenset()
+    mode: str | None = None
+    level: str | None = None
+    language: str | None = None
+    countries: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
+    cities: frozenset[str] = frozenset()
+    organisations: frozenset[str] = frozenset()
+    months: frozenset[int] = frozenset()
 
 
-def tokens_of(text: str) -> list[str]:
-    """Words of a text in order: folded, ASCII, without punctuation."""
-    return _TOKEN.findall(fold(text).replace("'", " "))
+@dataclass
+class _Found:
+    facts: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    numbers: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
+    words: set[str] = field(default_factory=set[str])
 
+    def say(self, kind: str, value: str) -> None:
+        self.facts.setdefault(kind, set()).add(value)
 
-def stems(text: str) -> list[str]:
-    """Words of a text in order, singular. ASCII only."""
-    return [_stem(token) for token in tokens_of(text)]
+    def count(self, kind: str, value: int) -> None:
+        self.numbers.setdefault(kind, set()).add(value)
+
+    def of(self, kind: str) -> frozenset[str]:
+        return frozenset(self.facts.get(kind, ()))
+
+    def only(self, kind: str) -> int | None:
+        """The number of a kind if the text has one; "modules 3 and 4" has none."""
+        values = self.numbers.get(kind, set())
+        return next(iter(values)) if len(values) == 1 else None
 
 
 def tier(word: str) -> int:
-    """How rare a word is in this field: 1 a form ("course"), 2 a common subject ("cybercrime"), 3 the title's own word."""
-    return 1 if word.startswith("f:") else 2 if word.startswith("c:") else 3
+    """How rare a word is in this field: 2 a common subject ("cybercrime"), 3 a rarer one or the title's own word. (1 was
+    for forms, which are no words any more.)"""
+    return 2 if word in _COMMON else 3
+
+
+def stems(text: str) -> list[str]:
+    """Words of a text in order, by their stems, small words too."""
+    return [token.stem for token in tokens_of(text) if token.stem]
 
 
 def take_apart(
@@ -129,136 +108,191 @@ def take_apart(
 ) -> TitleParts:
     """Split a title into its own words and what is evidence of its own.
 
-    `cities` and `countries` (alpha-3 -> name) are the plan's, `names` are organisation names and acronyms; all of them,
-    other spellings of a country and its demonyms too, are dropped from the words.
+    `cities` and `countries` (alpha-3 -> name) are the plan's, `names` are organisation names and acronyms; they are
+    found in the title besides all that are known anyway.
     """
-    countries = countries or {}
-    tokens = _drop_countries(tokens_of(title), countries)
-    tokens = _drop_phrases([_stem(token) for token in tokens], [stems(name) for name in (*cities, *names)])
-    tokens = _drop_demonyms(tokens, countries.values())
-    tokens = _concepts(tokens)
-    counted, tokens = _pull_ordinals(tokens)
-    years = {int(token) for token in tokens if _YEAR.match(token)}
-    audiences = frozenset(token[2:] for token in tokens if token.startswith("a:"))
-    words = {token for token in tokens if _is_word(token)}
-    return TitleParts(
-        words=tuple(sorted(words)),
-        audiences=audiences,
-        year=years.pop() if len(years) == 1 else None,
-        edition=counted.get("edition"),
-        phase=counted.get("phase"),
-        module=counted.get("module"),
-    )
+    own = Lexicon(concepts.small_words())
+    for city in cities:
+        if city := city.strip():
+            own.add(city, ("city", canonical_city(city)), whole=True)
+    for code, name in (countries or {}).items():
+        own.add(name, ("country", code))
+    return _read(title[:TITLE], own, names)
+
+
+def read_text(text: str, names: Iterable[str] = ()) -> TitleParts:
+    """The same for a running text: a mode counts only beside a form ("online workshop"), for texts speak of "online" a lot."""
+    found = _read(text[:TEXT], Lexicon(concepts.small_words()), names, running=True)
+    return replace(found, words=tuple(word for word in found.words if len(word) > 3))
 
 
 def own_words(text: str) -> tuple[str, ...]:
-    """Distinct concepts and stems of a running text (a description), forms and short words left out."""
-    return tuple(sorted({t for t in _concepts(stems(text)) if _is_word(t) and tier(t) > 1 and len(t) > 3}))
+    """Distinct subjects and stems of a running text (a description), short ones left out."""
+    return read_text(text).words
 
 
-def _is_word(token: str) -> bool:
-    if token.startswith("a:") or token in STOP or token in _MONTHS or _YEAR.match(token):
-        return False
-    return len(token) > 1 and not (token.isdigit() and len(token) < 3)
-
-
-def _stem(token: str) -> str:
-    """Singular, roughly: the same for every writer is what counts."""
-    if len(token) > 4 and token.endswith("ies"):
-        return token[:-3] + "y"
-    if len(token) > 3 and token.endswith("s") and not token.endswith(("ss", "us", "is")):
-        return token[:-1]
-    return token
-
-
-@lru_cache(maxsize=1)
-def _concept_table() -> dict[tuple[str, ...], str]:
-    table: dict[tuple[str, ...], str] = {}
-    for line in _CONCEPTS.strip().splitlines():
-        concept, _, phrases = line.partition(" | ")
-        for phrase in phrases.split(", "):
-            table[tuple(stems(phrase))] = concept
-    return table
-
-
-def _concepts(tokens: Sequence[str]) -> list[str]:
-    table, out, at = _concept_table(), list[str](), 0
-    while at < len(tokens):
-        for length in (5, 4, 3, 2, 1):
-            found = table.get(tuple(tokens[at : at + length])) if at + length <= len(tokens) else None
-            if found:
-                out.append(found)
-                at += length
-                break
-        else:
-            out.append(tokens[at])
-            at += 1
-    return out
-
-
-def _drop_countries(tokens: list[str], countries: Mapping[str, str]) -> list[str]:
-    out, at = list[str](), 0
-    while at < len(tokens):
-        for length in (4, 3, 2, 1):
-            phrase = " ".join(tokens[at : at + length])
-            # two letters are words more often than codes
-            if len(phrase) > 3 and at + length <= len(tokens) and resolve_country(phrase) in countries:
-                at += length
-                break
-        else:
-            out.append(tokens[at])
-            at += 1
-    return out
-
-
-def _drop_phrases(tokens: list[str], phrases: Iterable[list[str]]) -> list[str]:
-    for phrase in sorted((p for p in phrases if p and p[0] not in STOP), key=len, reverse=True):
-        at = 0
-        while at + len(phrase) <= len(tokens):
-            if tokens[at : at + len(phrase)] == phrase:
-                tokens = tokens[:at] + tokens[at + len(phrase) :]
-            else:
-                at += 1
-    return tokens
-
-
-def _drop_demonyms(tokens: list[str], countries: Iterable[str]) -> list[str]:
-    # "Thai", "Nepalese", "Kenyan": the country once more
-    roots = {root for name in countries for root in stems(name) if len(root) > 3 and root not in _VAGUE_PLACE}
-
-    def demonym(token: str) -> bool:
-        return len(token) > 3 and any(root.startswith(token) or token.startswith(root) for root in roots)
-
-    return [token for token in tokens if not demonym(token)]
-
-
-def _number(token: str) -> int | None:
-    if token.isdigit():
-        return int(token) if len(token) < 4 else None
-    return _ROMAN.get(token)
-
-
-def _ordinal(token: str) -> int | None:
-    found = _ORDINAL.match(token)
-    return int(found.group(1)) if found else _NUMBER_WORDS.get(token)
-
-
-def _pull_ordinals(tokens: list[str]) -> tuple[dict[str, int], list[str]]:
-    counted: dict[str, int] = {}
-    rest: list[str] = []
+def _read(text: str, own: Lexicon, names: Iterable[str], running: bool = False) -> TitleParts:
+    for name in names:
+        if key := named.organisation_key(name):
+            concepts.add_name(own, name, ("organisation", key))
+    found = _Found()
+    plain = _pull_numbered(normal(text), found)
+    tokens = tokens_of(plain, concepts.small_words())
+    spans = list(read(tokens, own, concepts.lexicon()))
     at = 0
-    while at < len(tokens):
-        token, after = tokens[at], tokens[at + 1] if at + 1 < len(tokens) else ""
-        kind, value, used = "", None, 1
-        if token in _COUNTED and (value := _number(after) or _ordinal(after)):
-            kind, used = _COUNTED[token], 2
-        elif value := _ordinal(token):
-            kind, used = (_COUNTED[after], 2) if after in _COUNTED else ("edition", 1)
-        elif len(token) > 1 and (value := _ROMAN.get(token)):
-            kind = "phase"
-        if kind and value:
-            counted.setdefault(kind, value)
-        else:
-            rest.append(token)
-        at += used
-    return counted, rest
+    while at < len(spans):
+        at += _ordinal(spans, at, found) or _phrase(spans, at, found, running)
+    if not plain.isascii():
+        found.words |= _chinese_words(spans)
+    subjects = found.of("word")
+    themes = found.of("theme")
+    if "c:investigation" in subjects and subjects & {"c:cybercrime", "c:cyber"}:
+        themes |= {"cybercrime_investigation"}
+    modes, levels = found.of("mode"), found.of("level")
+    return TitleParts(
+        words=tuple(sorted(subjects | found.words)),
+        audiences=found.of("audience"),
+        year=found.only("year"),
+        edition=found.only("edition"),
+        phase=found.only("phase"),
+        module=found.only("module"),
+        types=found.of("type"),
+        themes=themes,
+        mode=next(iter(modes)) if len(modes) == 1 else "hybrid" if modes else None,
+        level=next(iter(levels)) if len(levels) == 1 else None,
+        language=language_of(text),
+        countries=found.of("country"),
+        regions=found.of("region"),
+        cities=found.of("city"),
+        organisations=found.of("organisation"),
+        months=frozenset(found.numbers.get("month", ())),
+    )
+
+
+def _phrase(spans: Sequence[Span], at: int, found: _Found, running: bool) -> int:
+    """Takes what one span says, ordinals aside."""
+    span = spans[at]
+    for kind, value in span.facts or ():
+        if kind == "month":
+            text = span.tokens[0].text
+            if text in _LONE and not (text == "mars" and not running):
+                continue
+            found.count("month", int(value))
+        elif kind == "mode" and running:
+            near = spans[max(at - 2, 0) : at + 3]
+            if any(fact[0] == "type" for other in near for fact in other.facts or ()):
+                found.say(kind, value)
+        elif kind not in ("ordinal", "counted", "drop", "no_country"):
+            found.say(kind, value)
+    if span.facts is None:
+        _own_word(span, found)
+    return 1
+
+
+def _own_word(span: Span, found: _Found) -> None:
+    token = span.tokens[0]
+    if not token.stem or token.stop or "\u3400" <= token.text[0] <= "\u9fff":
+        return
+    if _YEAR.match(token.stem):
+        found.count("year", int(token.stem))
+    elif key := named.acronym(token):
+        found.say("organisation", key)
+    else:
+        word = token.stem if token.stem.isascii() else stem_of(fold(token.stem).replace(" ", ""))
+        if len(word) > 1 and not (word.isdigit() and len(word) < 3) and not word[0].isdigit():
+            found.words.add(word)
+
+
+def _ordinal(spans: Sequence[Span], at: int, found: _Found) -> int:
+    """Spans taken by "phase 2", "2nd edition", "второй этап", "III"; 0 if there is no such thing here."""
+    token = spans[at].tokens[0]
+    if counted := _value(spans, at, "counted"):
+        number, used = _number(spans, at + 1)
+        if number:
+            found.count(counted, number)
+            return 1 + used
+    value, used = _ordinal_at(spans, at)
+    if value:
+        kind = _value(spans, at + used, "counted")
+        found.count(kind or "edition", value)
+        return used + (1 if kind else 0)
+    if spans[at].facts is None and len(token.text) > 1 and token.text in _ROMAN:
+        kind = _value(spans, at + 1, "counted")
+        found.count(kind or "phase", _ROMAN[token.text])
+        return 2 if kind else 1
+    kind = _value(spans, at + 1, "counted") if token.text.isdecimal() and len(token.text) < 4 else None
+    if kind and "\u0400" <= spans[at + 1].tokens[0].text[0] <= "\u052f":  # "2 этап", but "5 modules"
+        found.count(kind, int(token.text))
+        return 2
+    return 0
+
+
+def _ordinal_at(spans: Sequence[Span], at: int) -> tuple[int, int]:
+    """The ordinal that begins here and how many spans it takes; (0, 1) if none does."""
+    if value := _value(spans, at, "ordinal"):
+        return int(value), 1
+    token = spans[at].tokens[0]
+    if not token.text[0].isdigit():
+        return 0, 1
+    if found := _ORDINAL.match(plain_of(token.text)):
+        return int(found[1]), 1
+    after = spans[at + 1].tokens[0].text if at + 1 < len(spans) else ""
+    if token.text.isdecimal() and len(token.text) < 4 and after in _RUSSIAN_ENDING:
+        return int(token.text), 2
+    return 0, 1
+
+
+def _number(spans: Sequence[Span], at: int) -> tuple[int, int]:
+    """The number at a place, as digits, Roman or in words, and how many spans it takes; (0, 1) if there is none."""
+    if at >= len(spans):
+        return 0, 1
+    text = spans[at].tokens[0].text
+    if len(spans[at].tokens) == 1 and text.upper() in _ROMAN and (text.isupper() or len(text) > 1):
+        return _ROMAN[text.upper()], 1
+    value, used = _ordinal_at(spans, at)
+    if value:
+        return value, used
+    return (int(text), 1) if text.isdecimal() and len(text) < 4 else (0, 1)
+
+
+def _value(spans: Sequence[Span], at: int, kind: str) -> str | None:
+    facts: tuple[Fact, ...] = (spans[at].facts or ()) if at < len(spans) else ()
+    return next((value for found, value in facts if found == kind), None)
+
+
+def _pull_numbered(text: str, found: _Found) -> str:
+    """Counts what no word reader can ("第二期", "2026年", "No. 2") and blanks it."""
+
+    def chinese(match: re.Match[str]) -> str:
+        if match["year"]:
+            found.count("year", int(match["year"]))
+            return " "
+        unit, number = match["u"] or match["u2"], _chinese_number(match["n"] or match["n2"])
+        kind = next((kind for kind, units in _CHINESE_KIND.items() if unit in units), None)
+        if kind == "edition" and not match[0].startswith("第"):
+            return match[0]  # "三次" is three times
+        if kind and number and (kind != "month" or number <= 12):
+            found.count(kind, number)
+        return " "
+
+    def numbered(match: re.Match[str]) -> str:
+        found.count("edition", int(match[1]))
+        return " "
+
+    text = _NUMBERED.sub(numbered, text)
+    return text if text.isascii() else _CHINESE.sub(chinese, text)
+
+
+def _chinese_number(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    tens, ten, ones = text.partition("十")
+    return (_DIGITS.get(tens, 1) * 10 if ten else 0) + _DIGITS.get(ones if ten else tens, 0)
+
+
+def _chinese_words(spans: Sequence[Span]) -> set[str]:
+    """Pairs of neighbouring characters that no phrase took; a lone one says nothing."""
+    unknown: Callable[[Span], bool] = lambda span: (  # noqa: E731
+        span.facts is None and not span.tokens[0].stop and "\u3400" <= span.tokens[0].text[0] <= "\u9fff"
+    )
+    return {a.tokens[0].text + b.tokens[0].text for a, b in pairwise(spans) if unknown(a) and unknown(b)}

@@ -86,7 +86,7 @@ def test_a_second_posting_by_another_partner_is_found():
 
 
 def test_the_most_probable_comes_first_then_the_smaller_id():
-    near, far = {"title": "Darknet and e-evidence"}, {"start": date(2026, 3, 10), "end": date(2026, 3, 13)}
+    near, far = {"title": "Darknet and open sources"}, {"start": date(2026, 3, 10), "end": date(2026, 3, 13)}
     stored = [
         features("plan_b", "org_b", **near, **far), features("plan_d", "org_b", **near), features("plan_c", "org_c", **near),
         features("plan_e", "org_e"),

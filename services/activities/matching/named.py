@@ -1,0 +1,141 @@
+"""Organisations of this field under one key each, whatever the language, the acronym or the order of the words."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from services.activities.matching import concepts
+from services.activities.matching.lexicon import Lexicon, Span, Token, phrases, read, stem_of, tokens_of
+from shared.places import countries_of_region, fold
+
+_ACRONYM = re.compile(r"[A-Z]{3,12}|[А-Я]{3,8}")
+_ROMAN = re.compile(r"[IVX]+")
+_MAX_LENGTH = 500
+
+
+@lru_cache(maxsize=1)
+def _lexicon() -> Lexicon:
+    """Names of organisations and places, and the words that organisations' names are made of."""
+    found = Lexicon(concepts.small_words())
+    concepts.add_places(found)
+    for code in countries_of_region("001"):
+        found.add(code, ("country", code), form="capitals")
+    concepts.add_organisations(found)
+    for word, line in concepts.organisations()["words"].items():
+        for phrase in phrases(line):
+            found.add(phrase, ("word", word))
+            if word:
+                found.add(word, ("word", word))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _by_words() -> dict[frozenset[str], str]:
+    """Significant words of a known name to its key, for names in another order; None of them under two keys."""
+    found: dict[frozenset[str], str] = {}
+    claimed: set[frozenset[str]] = set()
+    for names, keys in concepts.organisation_names():
+        for name in names:
+            words = frozenset(token.stem for token in tokens_of(name, concepts.small_words()) if _tells(token))
+            if len(words) > 2:
+                if found.get(words, keys[0]) != keys[0]:
+                    claimed.add(words)
+                found[words] = keys[0]
+    return {words: key for words, key in found.items() if words not in claimed}
+
+
+@lru_cache(maxsize=1)
+def _owners() -> dict[str, frozenset[str]]:
+    return {keys[0]: frozenset(keys[1:]) for _, keys in concepts.organisation_names() if len(keys) > 1}
+
+
+@lru_cache(maxsize=8192)
+def organisation_key(name: str) -> str:
+    """One key for all names of an organisation: "unodc" for any known name of UNODC, with or without its acronym in
+    brackets, a country office or a regional one; for an unknown organisation its significant words in the order of
+    the alphabet, ministries and places in one language ("KEN justice ministry"). Empty only for a text without letters."""
+    tokens = tokens_of(name[:_MAX_LENGTH], concepts.small_words())
+    found = _by_words().get(frozenset(token.stem for token in tokens if _tells(token)))
+    if found:
+        return found
+    keys: list[str] = []
+    words: set[str] = set()
+    places: set[str] = set()
+    for span in _runs(list(read(tokens, _lexicon()))):
+        if span.facts is None:
+            words |= {_plain(token) for token in span.tokens if _tells(token)}
+        for kind, value in span.facts or ():
+            if kind == "organisation":
+                keys.append(value)
+            elif kind == "country":
+                places.add(value)
+            elif kind == "word" and value:
+                words.add(value)
+    words -= {fold(_initials(name)), ""}
+    if keys and not words:
+        owned = {owner for key in keys for owner in _owners().get(key, ())}
+        return "+".join(sorted(set(keys) - owned) or sorted(set(keys)))
+    if len(words | places | set(keys)) < 2:  # "National Cyber Directorate" is not just "cyber"
+        words |= {_plain(token) for token in tokens if _tells(token)} - {fold(_initials(name))}
+    return " ".join(sorted(words | places | set(keys))) or " ".join(
+        sorted(_plain(token) for token in tokens if token.stem)
+    )
+
+
+def organisations_in(text: str) -> frozenset[str]:
+    """Keys of the organisations that a text names: known ones, and acronyms of three letters or more in capitals. A
+    programme counts as itself and as the organisations it belongs to."""
+    tokens = tokens_of(text, concepts.small_words())
+    found: set[str] = set()
+    for span in read(tokens, concepts.lexicon()):
+        if span.facts is None and (key := acronym(span.tokens[0])):
+            found.add(key)
+        found |= {value for kind, value in span.facts or () if kind == "organisation"}
+    return frozenset(found)
+
+
+def acronym(token: Token) -> str | None:
+    """The key of an unknown organisation's acronym, or None: a common one ("DNS"), a numeral, a shouted or a short word."""
+    text = token.text
+    if "^" + text not in token.keys or not _ACRONYM.fullmatch(text) or _ROMAN.fullmatch(text) or text in _not_names():
+        return None
+    return fold(text)
+
+
+@lru_cache(maxsize=1)
+def _not_names() -> frozenset[str]:
+    return frozenset(concepts.organisations()["not_names"].split())
+
+
+def _tells(token: Token) -> bool:
+    return bool(token.stem) and not token.stop
+
+
+def _plain(token: Token) -> str:
+    return stem_of(fold(token.stem).replace(" ", "")) if not "\u3400" <= token.stem[0] <= "\u9fff" else token.stem
+
+
+def _initials(name: str) -> str:
+    """The acronym in brackets, if it stands for the words before it: "National Cyber Directorate (NCD)"."""
+    found = re.search(r"\(([^\W\d_]{2,10})\)", name)
+    if not found:
+        return ""
+    letters = "".join(word[0] for word in re.findall(r"\w+", fold(name[: found.start()])))
+    wanted = iter(letters)
+    return found[1] if all(letter in wanted for letter in fold(found[1])) else ""
+
+
+def _runs(spans: list[Span]) -> list[Span]:
+    """Chinese characters that nobody knows, side by side, are one word."""
+    out: list[Span] = []
+    for span in spans:
+        token = span.tokens[0]
+        if span.facts is None and "\u3400" <= token.text[0] <= "\u9fff" and out and out[-1].facts is None:
+            before = out[-1].tokens[0]
+            if "\u3400" <= before.text[0] <= "\u9fff":
+                text = before.text + token.text
+                out[-1] = Span(None, (Token(text, text, (), False),))
+                continue
+        out.append(span)
+    return out
