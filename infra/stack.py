@@ -24,6 +24,7 @@ from infra.native.kafka import KafkaCluster
 from infra.native.ports import free_ports
 from infra.native.postgres import PostgresServer
 from infra.processes import Child, Supervisor
+from infra.server import listen
 from infra.serving import CLOCK_OFFSET, GATEWAY
 from infra.up import CLOCK_START, announce, clock_start, load, tell
 from shared.auth import new_api_key
@@ -32,8 +33,10 @@ START_SECONDS = 120.0
 
 
 def run_stack(data: DataFolder, host: str, port: int, *, demo: bool, brokers: int, as_json: bool) -> None:
-    """Run until a signal. Raises NativeError where Kafka or PostgreSQL cannot be had, Failure where nothing starts."""
+    """Run until a signal. Raises AddressInUse, NativeError where Kafka or PostgreSQL cannot be had, Failure where nothing
+    starts."""
     with data.lock():
+        listen(host, port).close()  # said now, and not by the gateway's log minutes later
         data.clock(clock_start())
         told = _Progress(quiet=as_json)
         kafka = KafkaCluster(data.file("kafka"), brokers=brokers)

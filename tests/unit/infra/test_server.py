@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 
+from infra.data import DataFolder
 from infra.server import AddressInUse, listen
+from infra.stack import run_stack
 
 SERVE = """
 import asyncio
@@ -57,3 +60,9 @@ def test_a_taken_address_is_said_before_anything_starts() -> None:
         port = first.getsockname()[1]
         with pytest.raises(AddressInUse, match=f"{port} is taken"):
             listen("127.0.0.1", port)
+
+
+def test_a_taken_port_is_said_before_a_stack_starts_anything(tmp_path: Path) -> None:
+    with listen("127.0.0.1", 0) as taken, pytest.raises(AddressInUse, match="is taken; choose another port"):
+        run_stack(DataFolder(tmp_path), "127.0.0.1", taken.getsockname()[1], demo=False, brokers=1, as_json=True)
+    assert not (tmp_path / "kafka").exists()
