@@ -11,6 +11,9 @@ from bench.matching.invented import invented
 from bench.matching.vocabulary import Country, Form, Organisation, Topic, Vocabulary, chosen, speciality
 
 _HUBS = ("FRA", "NLD", "AUT", "CHE", "SGP", "ROU", "HUN")
+_WIDE = (  # noqa: SIM905
+    "USA DEU GBR IND FRA NLD ESP CAN POL AUS JPN ITA CHE SWE BRA CZE BEL PRT SGP FIN AUT IRL TUR NZL ZAF GRC EST KOR MEX ARG"
+).split()
 _FORM_FOR_TOPIC = {
     "legislation": {"legislative_support": 8.0, "workshop": 2.0},
     "budapest": {"legislative_support": 4.0},
@@ -84,6 +87,8 @@ class World:
     days: int
     named: float = 0.0
     """Share of activities with an invented name of their own."""
+    wide: bool = False
+    """Anywhere: the countries and towns where conferences are, and not those where help is given."""
     count: int = 0
 
     def key(self) -> str:
@@ -173,7 +178,7 @@ class World:
 
     def city(self, country: Country) -> int:
         # most things happen in the capital
-        return 0 if self.random.random() < 0.78 else self.random.randrange(len(country.cities))
+        return 0 if self.random.random() < (0.3 if self.wide else 0.64) else self.random.randrange(len(country.cities))
 
     def other_topic(self, topic: Topic) -> Topic:
         among = [one for one in self.voc.topics.values() if one.key != topic.key]
@@ -181,7 +186,11 @@ class World:
         return chosen(self.random, near or among, [one.weight for one in near or among])
 
     def _country(self, lead: Organisation) -> Country:
-        among = [country for country in self.voc.countries.values() if lead.works_in(country.region)]
+        if self.wide:
+            named = [self.voc.countries[code] for code in _WIDE]
+            if self.random.random() < 0.75:
+                return chosen(self.random, named, [1 / (rank + 2) for rank in range(len(named))])
+        among = [country for country in self.voc.countries.values() if self.wide or lead.works_in(country.region)]
         return chosen(self.random, among, [country.weight for country in among])
 
     def _topic(self, lead: Organisation) -> Topic:

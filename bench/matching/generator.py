@@ -81,7 +81,9 @@ def generate(seed: int, plans: int, recipe: Recipe = STUDY) -> Corpus:
     voc = vocabulary()
     partners = [key for key, one in voc.organisations.items() if one.kind == "partner"]
     days = recipe.days or max(365, 365 * plans // _A_YEAR)
-    world = World(random, voc, tuple(random.sample(partners, PARTNERS)), date(2025, 1, 6), days, recipe.named)
+    world = World(
+        random, voc, tuple(random.sample(partners, PARTNERS)), date(2025, 1, 6), days, recipe.named, recipe.bare
+    )
     accounts = Accounts(voc, seed, random, recipe.bare)
     postings: list[Posting] = []
     happened: list[Activity] = []

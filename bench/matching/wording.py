@@ -119,7 +119,8 @@ def words(
 def counted(one: Activity, language: str, random: Random) -> str:
     """What comes after the title: the phase or module, where there is one and it is told."""
     for value, forms in ((one.phase, _PHASE), (one.module, _MODULE)):
-        if value:
+        # one partner in four leaves it to the reader
+        if value and random.random() < 0.75:
             text = random.choice(forms[language]).format(n=value, r=_ROMAN[min(value, 6)])
             return random.choice((" – {}", " ({})", ", {}")).format(text)
     return ""
