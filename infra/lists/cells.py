@@ -47,9 +47,9 @@ def venues_of(cells: Mapping[str, Any], ignored: list[str]) -> Iterator[places.P
         if isinstance(each, dict):
             flat = {str(name).casefold(): value for name, value in cast(dict[Any, Any], each).items()}
             yield from _flat(text_of(flat.get("city")), text_of(flat.get("country")), ignored)
-            yield from places.split_place(text_of(flat.get("place") or flat.get("name")))
+            yield from _split(text_of(flat.get("place") or flat.get("name")))
         else:
-            yield from places.split_place(text_of(each))
+            yield from _split(text_of(each))
     place, city, country = (text_of(cells.get(name)) for name in ("place", "city", "country"))
     if place and not city:
         yield from _somewhere(place, country, ignored)
@@ -60,24 +60,30 @@ def venues_of(cells: Mapping[str, Any], ignored: list[str]) -> Iterator[places.P
 def _somewhere(place: str, country: str, ignored: list[str]) -> Iterator[places.Place]:
     """A line such as "Conference centre, Nairobi", with the country in a column of its own or not."""
     named = list(_flat("", country, ignored))
-    found = places.split_place(place)
+    found = _split(place)
     if len(named) == 1 and not any(one.country for one in found):
-        found = places.split_place(f"{place}, {places.country_name(named[0].country)}") if named[0].country else found
+        found = _split(f"{place}, {places.country_name(named[0].country)}") if named[0].country else found
     yield from found
     shown = {one.country for one in found}
     yield from (one for one in named if one.country not in shown)
 
 
+@lru_cache(maxsize=16384)
+def _split(text: str) -> tuple[places.Place, ...]:
+    """The same places stand in row after row."""
+    return tuple(places.split_place(text))
+
+
 def _flat(city: str, country: str, ignored: list[str]) -> Iterator[places.Place]:
     """`city` may hold the country too, and several; a column of countries may name several."""
-    named = places.split_place(country)
+    named = _split(country)
     if country and not any(place.country for place in named):
         ignored.append("country not understood")
     countries = [place.country for place in named if place.country]
     if not city:
         yield from named
         return
-    inside = places.split_place(city)
+    inside = _split(city)
     if len(countries) != 1:
         yield from inside
         shown = {place.country for place in inside}
@@ -91,7 +97,7 @@ def _flat(city: str, country: str, ignored: list[str]) -> Iterator[places.Place]
 
 def places_of(value: Any) -> Iterator[places.Place]:
     for line in several(value):
-        yield from places.split_place(line)
+        yield from _split(line)
 
 
 def told_places(venues: Iterable[places.Place]) -> str:
@@ -159,6 +165,7 @@ def _mode_words() -> Mapping[str, str]:
     return {key_of(word): code for code, listed in _MODES.items() for word in listed.split(", ")}
 
 
+@lru_cache(maxsize=16384)
 def key_of(text: str) -> str:
     if not places.is_latin(text):
         return places.native_key(text)

@@ -10,6 +10,7 @@ from typing import Any, cast
 from infra.lists import cells as reading
 from infra.lists import days
 from infra.lists.rows import Row
+from services.activities.matching import named
 from services.activities.matching.features import PlanText
 from shared import places
 from shared.periods import Period, parse_period
@@ -168,4 +169,5 @@ def _names(posting: Posting) -> dict[str, Any]:
 
 
 def _organisation(name: str) -> str:
-    return reading.key_of(name)
+    """One id for all names of an organisation; a name that is no words is its own."""
+    return named.organisation_key(name) or name
