@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.matching import generator, quality, year
+from bench.matching import generator, quality, search, year
 from bench.matching.marginals import BOUNDS, MEASURED, marginals
 
 
@@ -49,6 +49,7 @@ def _quality(seeds: list[int], plans: int, folder: Path | None, wrong: Path | No
         print(f"\nGenerator, seed {seed}, {len(corpus.postings):,} plans")
         scores, labels = quality.scored(corpus.rows), quality.labels_of(corpus)
         quality.report(scores, labels, _say, splink)
+        print(f"  candidates of convene match:  {search.of_lists(corpus.rows, labels.same)}")
         lines += [f"== generator, seed {seed}", *quality.wrong_pairs(scores, labels)]
     ordinary = generator.generate(seeds[0], 1500, generator.YEAR)
     print(f"\nAlerts of an ordinary year, seed {seeds[0]}, {len(ordinary.postings):,} plans")
@@ -58,6 +59,7 @@ def _quality(seeds: list[int], plans: int, folder: Path | None, wrong: Path | No
         print(f"\nLabelled list {folder.name}, {len(rows):,} postings, {len(labels.same)} pairs")
         scores = quality.scored(rows)
         quality.report(scores, labels, _say, splink)
+        print(f"  candidates of convene match:  {search.of_lists(rows, labels.same)}")
         found = list(quality.wrong_pairs(scores, labels))
         lines += [f"== {folder.name}", *found]
         print("\n".join(("  wrong pairs, to be read:", *found)))

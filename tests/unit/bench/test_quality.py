@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.matching import baselines, quality, year
+from bench.matching import baselines, quality, search, year
 from bench.matching.figures import best_threshold, bins, calibration_error, judged
 from bench.matching.generator import YEAR, generate
 from bench.matching.marginals import simple
@@ -112,3 +112,14 @@ def test_a_labelled_list_is_read_with_its_undecided_pairs_left_out(tmp_path: Pat
     assert len(read) == 6
     assert labels.same == {("a1", "b1")}
     assert labels.left_out == {("a2", "b2")}
+
+
+def test_a_search_of_everything_loses_no_pair_and_a_bounded_one_says_what_it_cut() -> None:
+    corpus = generate(7, 300)
+    wanted = quality.labels_of(corpus).same
+    everything = search.of_lists(corpus.rows, wanted, in_full=10_000)
+    assert everything.found == everything.wanted == len(wanted)
+    assert everything.per_row == pytest.approx((len(corpus.rows) - 1) / 2)
+    bounded = search.of_lists(corpus.rows, wanted)
+    assert bounded.per_row < everything.per_row
+    assert bounded.found >= 0.7 * bounded.wanted
