@@ -6,6 +6,7 @@ Source: shared/vocabulary/demonyms.json, our own.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TypedDict, cast
@@ -15,8 +16,30 @@ from shared.vocabulary import DATA_FOLDER
 
 # Names and codes that in running text are mostly something else: RSA the cipher, "كل ما هو مالي" (financial), "того" (that).
 _SOMETHING_ELSE = frozenset(
-    ["RSA", "CAR", "RPC", "RMI", "BRD", "RCA", "FRG", "EAU", "مالي", "Того", "عمان", "中非", "RPDL", "XK", "BiH", "RCI"]
+    [
+        "RSA",
+        "Réunion",
+        "Reunión",
+        "La Réunion",
+        "Reunion",
+        "CAR",
+        "RPC",
+        "RMI",
+        "BRD",
+        "RCA",
+        "FRG",
+        "EAU",
+        "مالي",
+        "Того",
+        "عمان",
+        "中非",
+        "RPDL",
+        "XK",
+        "BiH",
+        "RCI",
+    ]
 )
+_ARTICLE = re.compile(r"^(?:(?:the|la|le|les|el|los|las) (?!salvador)|l['’])", re.IGNORECASE)
 _ARABIC_ENDINGS = ("", "ة", "ين", "ون", "ات")
 
 
@@ -37,7 +60,8 @@ def _split(text: str) -> Iterator[str]:
 
 def country_names() -> Iterator[tuple[str, str]]:
     """(name as written, alpha-3): every name that means one country, also inside a text."""
-    for name, code in written_names():
+    for written, code in written_names():
+        name = _ARTICLE.sub("", written)
         if name not in _SOMETHING_ELSE and resolve_country(name) == code:
             yield name, code
 

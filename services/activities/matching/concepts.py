@@ -34,7 +34,6 @@ _NO_CITY = frozenset(
         "guatemala",
     ]
 )
-_VERBS = frozenset(["polish"])
 # What belongs to a subject although an audience's phrase swallows it: "training for digital forensic examiners".
 _SUBJECT_OF_AUDIENCE = {"forensic_examiners": "forensics"}
 _SECTIONS = ("type", "audience", "mode", "level")
@@ -88,14 +87,17 @@ def lexicon() -> Lexicon:
 def add_places(found: Lexicon) -> None:
     """Countries, their adjectives, regions and cities. A phrase that several countries claim names none of them."""
     for name, code in country_names():
-        found.add(name, ("country", code), form=_place_form(name), whole=name.casefold().startswith("el "))
+        found.add(name, ("country", code), form=_place_form(name), whole=True)
     for name, code in demonyms():
-        found.add(name, ("country", code), form="name" if "\u0600" <= name[0] <= "\u06ff" or name in _VERBS else "stem")
+        # Arabic stems are too short for this, and "polish" is a verb
+        exact = "\u0600" <= name[0] <= "\u06ff" or name == "polish"
+        found.add(name, ("country", code), form="name" if exact else "stem", whole=True)
     for name, code in region_names():
-        found.add(name, ("region", code))
+        for form in ("stem", "name"):
+            found.add(name, ("region", code), form=form, whole=True)
     for name in names_of_no_country():
-        found.add(name, ("no_country", ""), whole=" " in name)
-        found.add(name, ("no_country", ""), form="name", whole=" " in name)
+        for form in ("stem", "name"):
+            found.add(name, ("no_country", ""), form=form, whole=True)
     for name, city in known_cities():
         if city and fold(name) not in _NO_CITY:
             found.add(name, ("city", city), form="name", whole=True)

@@ -29,7 +29,7 @@ _E_WORD = re.compile(r"\b([eE])[-‐‑–](?=[a-zA-Z]{4})")
 _GERMAN_ORDINAL = re.compile(r"\b(\d{1,2})\.\s+(?=(?:Auflage|Ausgabe|Phase|Modul|Runde|Teil|Staffel)\b)")
 _INVISIBLE = re.compile(r"[\u064b-\u065f\u0670\u0640\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad\ud800-\udfff]")
 _ARABIC_ALIKE = str.maketrans("أإآٱىةؤئکی", "اااايهويكي")
-_ARABIC_BEFORE = re.compile(r"^(?:وال|بال|كال|فال|ولل|لل|ال)(?=\w{3})|^[ولب](?=\w{5})")
+_ARABIC_BEFORE = re.compile(r"^(?:وال|بال|كال|فال|ولل|لل|ال)(?=\w{3})|^ل(?=\w{4})|^[وب](?=\w{5})")
 _ARABIC_AFTER = re.compile(r"(?<=\w{3})(?:ات|ون|ين|ان|يه|ه|ي)$")
 _RUSSIAN_AFTER = re.compile(
     r"(?<=\w{4})(?:иями|ями|ами|ией|иям|иях|ием|ыми|ими|ого|его|ому|ему|ия|ие|ию|ий|ии|ая|яя|ое|ее|ые|ую|юю|ый|ой|ей|ом"
@@ -165,7 +165,7 @@ def _token(word: str, shouted: bool, caseless: bool, stop: bool) -> Token:
     stem, exact, _ = _forms(word)
     keys = [stem]
     capital = word[0].isupper()
-    if capital or caseless or not word.isascii() or word[0].isdigit():
+    if capital or caseless or stop or not word.isascii() or word[0].isdigit():
         keys.append("=" + exact)
     if capital and len(word) > 1 and word.isupper() and not (shouted and len(word) < 4):
         keys.append("^" + word)

@@ -46,6 +46,11 @@ def _by_words() -> dict[frozenset[str], str]:
 
 
 @lru_cache(maxsize=1)
+def _keys() -> frozenset[str]:
+    return frozenset(key for _, keys in concepts.organisation_names() for key in keys)
+
+
+@lru_cache(maxsize=1)
 def _owners() -> dict[str, frozenset[str]]:
     return {keys[0]: frozenset(keys[1:]) for _, keys in concepts.organisation_names() if len(keys) > 1}
 
@@ -55,7 +60,9 @@ def organisation_key(name: str) -> str:
     """One key for all names of an organisation: "unodc" for any known name of UNODC, with or without its acronym in
     brackets, a country office or a regional one; for an unknown organisation its significant words in the order of
     the alphabet, ministries and places in one language ("KEN justice ministry"). Empty only for a text without letters."""
-    tokens = tokens_of(name[:_MAX_LENGTH], concepts.small_words())
+    if _keys().issuperset(name.split("+")):
+        return name
+    tokens = tokens_of(name[:_MAX_LENGTH].replace("/", " "), concepts.small_words())
     found = _by_words().get(frozenset(token.stem for token in tokens if _tells(token)))
     if found:
         return found

@@ -10,16 +10,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 
 from services.activities.matching import concepts, named
 from services.activities.matching.language import language_of
-from services.activities.matching.lexicon import Fact, Lexicon, Span, normal, plain_of, read, stem_of, tokens_of
+from services.activities.matching.lexicon import (
+    Fact,
+    Lexicon,
+    Span,
+    normal,
+    phrases,
+    plain_of,
+    read,
+    stem_of,
+    tokens_of,
+)
 from shared.places import canonical_city, fold
 
 TITLE, TEXT = 1_000, 20_000
 """Characters that are read of a title and of a description; the rest of a longer one is not."""
 
+_AND = frozenset(["and", "et", "y", "e", "und", "и", "و", "和", "与"])
 _ROMAN = {
     r: n for n, r in enumerate(("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"), start=1)
 }
@@ -41,8 +53,8 @@ _CHINESE_KIND = {
 }
 _COMMON = {"c:cybercrime", "c:cyber", "c:investigation", "c:forensics", "c:evidence", "c:crypto", "c:laundering", "c:legislation",
     "c:csea", "c:cooperation", "c:crime", "c:expertgroup", "c:malware", "c:policy", "c:awareness"}  # fmt: skip
-_LONE = {"may", "march", "mars"}
-"""Words that name a month only with a capital ("may be held"), unless they are French."""
+_LONE = {"may", "march"}
+"""Words that name a month only with a capital: "may be held"."""
 
 
 @dataclass(frozen=True)
@@ -175,9 +187,8 @@ def _phrase(spans: Sequence[Span], at: int, found: _Found, running: bool) -> int
     for kind, value in span.facts or ():
         if kind == "month":
             text = span.tokens[0].text
-            if text in _LONE and not (text == "mars" and not running):
-                continue
-            found.count("month", int(value))
+            if text not in _LONE and plain_of(text) in _months():
+                found.count("month", int(value))
         elif kind == "mode" and running:
             near = spans[max(at - 2, 0) : at + 3]
             if any(fact[0] == "type" for other in near for fact in other.facts or ()):
@@ -187,6 +198,13 @@ def _phrase(spans: Sequence[Span], at: int, found: _Found, running: bool) -> int
     if span.facts is None:
         _own_word(span, found)
     return 1
+
+
+@lru_cache(maxsize=1)
+def _months() -> frozenset[str]:
+    """Names of months as they are, for "marches" has the stem of one."""
+    lines = concepts.tables()["month"].values()
+    return frozenset(plain_of(name.split()[0].strip(".")) for line in lines for name in phrases(line))
 
 
 def _own_word(span: Span, found: _Found) -> None:
@@ -208,9 +226,17 @@ def _ordinal(spans: Sequence[Span], at: int, found: _Found) -> int:
     token = spans[at].tokens[0]
     if counted := _value(spans, at, "counted"):
         number, used = _number(spans, at + 1)
-        if number:
+        at += 1
+        start = at
+        while number:  # "modules 3 and 4"
             found.count(counted, number)
-            return 1 + used
+            at += used
+            more = at < len(spans) and plain_of(spans[at].tokens[0].text) in _AND
+            number, used = _number(spans, at + 1) if more else (0, 0)
+            at += 1 if number else 0
+        if at > start:
+            return at - start + 1
+        at -= 1
     value, used = _ordinal_at(spans, at)
     if value:
         kind = _value(spans, at + used, "counted")

@@ -1,0 +1,78 @@
+"""Organisations: one key for all names of one, other keys for others, and what is no name is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.activities.matching import concepts
+from services.activities.matching.named import organisation_key, organisations_in
+
+LINES = Path(__file__).with_name("organisation_names.txt").read_text("utf-8").splitlines()[1:]
+
+
+def test_all_names_of_an_organisation_give_one_key_and_no_other_organisation_has_it():
+    keys = [{organisation_key(name) for name in line.split(" | ")} for line in LINES]
+    assert [line for line, found in zip(LINES, keys, strict=True) if len(found) > 1] == []
+    assert len(set.union(*keys)) == len(LINES)
+
+
+def test_every_known_name_gives_its_own_key():
+    wrong = {
+        name: (organisation_key(name), keys[0])
+        for names, keys in concepts.organisation_names()
+        for name in names
+        if organisation_key(name) != keys[0]
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("UNODC", "UN"),
+        ("Ministry of Justice of Kenya", "Ministry of Justice of Uganda"),
+        ("Ministry of Justice of Kenya", "Ministry of Interior of Kenya"),
+        ("Georgia Tech", "Georgia"),
+        ("National Cyber Directorate", "National Cyber Security Centre"),
+        ("Asian Development Bank", "African Development Bank"),
+        ("World Bank", "Bank of Ghana"),
+        ("University of Leeds", "University of Lagos"),
+        ("INTERPOL", "Europol"),
+        ("Council of Europe", "European Union"),
+    ],
+)
+def test_different_organisations_have_different_keys(one, other):
+    assert organisation_key(one) != organisation_key(other)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("INTERPOL and the World Bank in Lyon", {"interpol", "worldbank"}),
+        ("TRAINING ON CYBERCRIME BY UNODC IN KENYA", {"unodc"}),
+        ("Course for first responders, first edition", set()),
+        ("Learning from FIRST members", {"first"}),
+        ("un curso de la UE con el UNODC", {"eu", "unodc"}),
+        ("при поддержке УНП ООН и ОБСЕ", {"unodc", "osce"}),
+        ("بالتعاون مع الإنتربول", {"interpol"}),
+        ("与国际刑警组织合作", {"interpol"}),
+        ("GLACY+ course", {"glacy", "coe", "eu"}),
+        ("hosted by XYZA, with DNS and MLA exercises, part III", {"xyza"}),
+        ("US police learn from us", set()),
+        ("", set()),
+    ],
+)
+def test_organisations_are_found_in_a_text(text, expected):
+    assert organisations_in(text) == expected
+
+
+@given(st.text(max_size=80) | st.sampled_from([name for line in LINES for name in line.split(" | ")]))
+@settings(max_examples=150, deadline=None)
+def test_a_key_is_its_own_key_and_any_text_has_one(name):
+    key = organisation_key(name)
+    assert organisation_key(key) == key
+    assert not organisations_in(name) or key
