@@ -175,6 +175,8 @@ def _token(word: str, shouted: bool, caseless: bool, stop: bool) -> Token:
 @lru_cache(maxsize=65536)
 def _forms(word: str) -> tuple[str, str, str]:
     """Stem, exact form (names), and the plain form (small words) of one word."""
+    if not word:  # what no transliteration knows
+        return "", "", ""
     first, small = word[0], word.casefold()
     if word.isdecimal():
         number = str(int(word)) if len(word) < 10 else word
