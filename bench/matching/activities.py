@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from random import Random
 
@@ -90,6 +90,7 @@ class World:
     wide: bool = False
     """Anywhere: the countries and towns where conferences are, and not those where help is given."""
     count: int = 0
+    taken: set[str] = field(default_factory=set[str])
 
     def key(self) -> str:
         self.count += 1
@@ -118,7 +119,7 @@ class World:
         organisers = self.organisers(lead.key, country.region)
         key = self.key()
         brands = [name for form, subject, name in voc.brands if form == kind.code and subject == topic.key]
-        online = kind.code == "e_learning" or random.random() < 0.06
+        online = kind.code == "e_learning" or random.random() < (0.18 if self.wide else 0.06)
         return Activity(
             key=key,
             form=kind.code,
@@ -214,7 +215,11 @@ class World:
 
     def _brand(self, known: list[str]) -> str:
         if self.random.random() < self.named:
-            return invented(self.random)
+            # no two things are called the same by chance: who shares an invented name is kin
+            while (name := invented(self.random)) in self.taken:
+                pass
+            self.taken.add(name)
+            return name
         return self.random.choice(known) if known and self.random.random() < 0.6 else ""
 
     def _programme(self, lead: str, region: str) -> str | None:

@@ -10,10 +10,10 @@ from bench.matching.vocabulary import parts_of_names
 def invented(random: Random) -> str:
     """A name: two words in one, a made-up word, or letters."""
     parts, how = parts_of_names(), random.random()
-    if how < 0.5:
+    if how < 0.3:
         return random.choice(parts["first"]) + random.choice(parts["last"])
     word = "".join(random.choice(parts["sounds"]) for _ in range(random.choice((2, 2, 3)))).capitalize()
-    if how < 0.75:
+    if how < 0.68:
         return word + random.choice(("", "Con", "Conf", " Summit", "Camp", " Days"))
     if how < 0.9:
         return f"{random.choice(parts['first'])}{word}"

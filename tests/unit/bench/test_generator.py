@@ -1,7 +1,11 @@
 """The generator is what weights are learned and judged on: it must be the same every time, tell the truth and be hard enough."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +27,21 @@ def test_a_seed_gives_the_same_list_and_another_seed_another() -> None:
     assert again.rows == generate(7, 400, STUDY).rows
     assert again.pairs == generate(7, 400, STUDY).pairs
     assert again.rows != generate(8, 400, STUDY).rows
+
+
+def test_another_process_with_another_hash_seed_gives_the_same_list() -> None:
+    code = "from bench.matching.generator import generate; print(generate(7, 150).rows)"
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            cwd=Path(__file__).parents[3],
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1
 
 
 def test_the_truth_names_postings_of_the_list_and_each_pair_once_in_order() -> None:
