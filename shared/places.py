@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
+from rapidfuzz.distance import OSA
+
 from shared.countries import (
     capitals,
     countries_of_region,
@@ -139,11 +141,24 @@ def _city_key(text: str) -> str:
     return _plain(text) if is_latin(text) else native_key(text)
 
 
-def canonical_city(text: str) -> str:
+def canonical_city(text: str, country: str | None = None) -> str:
     """The one spelling under which a city is compared: folded, without punctuation, with known misspellings and
     names in other languages put right ("Vientianne", "Kiev", "Wien" give "vientiane", "kyiv", "vienna"). A city that
-    we do not know comes back folded; nothing is guessed. May be empty."""
-    return _cities()[0].get(_city_key(text)) or _plain(text)
+    we do not know comes back folded; nothing is guessed. May be empty.
+
+    With the `country` (alpha-3) it may be misspelt in any way that one slip of the pen makes (two from nine letters
+    on), if one city alone that we know in that country is so near."""
+    canonical, countries = _cities()
+    plain = _plain(text)
+    if (found := canonical.get(_city_key(text))) or country is None or len(plain) < 6:
+        return found or plain
+    slips = 2 if len(plain) > 8 else 1
+    near = {
+        city
+        for city, where in countries.items()
+        if country in where and OSA.distance(plain, city, score_cutoff=slips) <= slips
+    }
+    return near.pop() if len(near) == 1 else plain
 
 
 def known_cities() -> Iterator[tuple[str, str]]:

@@ -67,7 +67,7 @@ def lexicon() -> Lexicon:
             if section == "audience" and code in _SUBJECT_OF_AUDIENCE:
                 facts += _subject(_SUBJECT_OF_AUDIENCE[code])
             for phrase in _all(lines):
-                found.add(phrase, *facts, form=_form(phrase))
+                found.add(phrase, *facts, *_compounded(phrase, section), form=_form(phrase))
     for name, lines in table["subject"].items():
         for phrase in _all(lines):
             found.add(phrase, *_subject(name), form=_form(phrase))
@@ -146,6 +146,14 @@ def _subject(name: str) -> list[tuple[str, str]]:
     return [("word", f"c:{name}"), *([("theme", theme)] if theme else [])]
 
 
+def _compounded(phrase: str, section: str) -> list[tuple[str, str]]:
+    """The form that ends a German word: a "Grundlehrgang" is a level and a training."""
+    forms = {"kurs": "training", "lehrgang": "training", "schulung": "training", "seminar": "workshop"}
+    if section != "level" or " " in phrase:
+        return []
+    return [("type", code) for ending, code in forms.items() if len(phrase) > len(ending) and phrase.endswith(ending)]
+
+
 def _all(lines: dict[str, str]) -> Iterator[str]:
     return (phrase for language, line in lines.items() if language != "theme" for phrase in phrases(line))
 
@@ -153,6 +161,8 @@ def _all(lines: dict[str, str]) -> Iterator[str]:
 def _form(phrase: str) -> str:
     """Acronyms of the table ("AI", "CERT", "MLA") are read in capitals only; longer ones in any."""
     letters = phrase.replace("/", "").replace("-", "")
+    if letters == "ToT":  # "tot" is a German word
+        return "name"
     return "capitals" if letters.isalpha() and letters.isupper() and len(letters) < 5 else "stem"
 
 

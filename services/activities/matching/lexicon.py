@@ -23,13 +23,14 @@ LONGEST = 24
 """Words of a phrase at most; Chinese counts characters."""
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
-_TOKEN = re.compile(rf"[{_HAN}]|[^\W_{_HAN}]+|[;|/()\[\]{{}}•·\n。；：（）、؛!?¿¡؟]|[.:](?=\s|$)")
+_TOKEN = re.compile(rf"[{_HAN}]|[^\W_{_HAN}]+|[;|()\[\]{{}}•·\n。；：（）、؛!?¿¡؟]|[.:](?=\s|$)")
 _DOTTED = re.compile(r"\b(?:[A-Z]\.){2,}(?:[A-Z]\b)?")
 _E_WORD = re.compile(r"\b([eE])[-‐‑–](?=[a-zA-Z]{4})")
 _GERMAN_ORDINAL = re.compile(r"\b(\d{1,2})\.\s+(?=(?:Auflage|Ausgabe|Phase|Modul|Runde|Teil|Staffel)\b)")
 _INVISIBLE = re.compile(r"[\u064b-\u065f\u0670\u0640\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad\ud800-\udfff]")
 _ARABIC_ALIKE = str.maketrans("أإآٱىةؤئکی", "اااايهويكي")
-_ARABIC_BEFORE = re.compile(r"^(?:وال|بال|كال|فال|ولل|لل|ال)(?=\w{3})|^ل(?=\w{4})|^[وب](?=\w{5})")
+_ARABIC_ARTICLE = re.compile(r"^(?:وال|بال|كال|فال|ولل|لل|ال)(?=\w{3})")
+_ARABIC_BEFORE = re.compile(r"^[لب](?=\w{4})|^و(?=\w{5})")
 _ARABIC_AFTER = re.compile(r"(?<=\w{3})(?:ات|ون|ين|ان|يه|ه|ي)$")
 _RUSSIAN_AFTER = re.compile(
     r"(?<=\w{4})(?:иями|ями|ами|ией|иям|иях|ием|ыми|ими|ого|его|ому|ему|ия|ие|ию|ий|ии|ая|яя|ое|ее|ые|ую|юю|ый|ой|ей|ом"
@@ -186,7 +187,7 @@ def _forms(word: str) -> tuple[str, str, str]:
         return _RUSSIAN_AFTER.sub("", small), _RUSSIAN_NAME_AFTER.sub("", small), small
     if "\u0600" <= first <= "\u06ff":
         small = small.translate(_ARABIC_ALIKE)
-        exact = _ARABIC_BEFORE.sub("", small)
+        exact = _ARABIC_BEFORE.sub("", _ARABIC_ARTICLE.sub("", small))
         return _ARABIC_AFTER.sub("", _ARABIC_AFTER.sub("", exact)), exact, small
     if "\u3400" <= first <= "\u9fff":
         return word, word, word

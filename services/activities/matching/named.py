@@ -62,7 +62,7 @@ def organisation_key(name: str) -> str:
     the alphabet, ministries and places in one language ("KEN justice ministry"). Empty only for a text without letters."""
     if _keys().issuperset(name.split("+")):
         return name
-    tokens = tokens_of(name[:_MAX_LENGTH].replace("/", " "), concepts.small_words())
+    tokens = tokens_of(name[:_MAX_LENGTH], concepts.small_words())
     found = _by_words().get(frozenset(token.stem for token in tokens if _tells(token)))
     if found:
         return found

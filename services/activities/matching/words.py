@@ -141,7 +141,9 @@ def _read(text: str, own: Lexicon, names: Iterable[str], running: bool = False) 
     themes = found.of("theme")
     if "c:investigation" in subjects and subjects & {"c:cybercrime", "c:cyber"}:
         themes |= {"cybercrime_investigation"}
-    modes, levels = found.of("mode"), found.of("level")
+    types, modes, levels = found.of("type"), found.of("mode"), found.of("level")
+    if "e_learning" in types:
+        modes |= {"online"}
     return TitleParts(
         words=tuple(sorted(subjects | found.words)),
         audiences=found.of("audience"),
@@ -149,7 +151,7 @@ def _read(text: str, own: Lexicon, names: Iterable[str], running: bool = False) 
         edition=found.only("edition"),
         phase=found.only("phase"),
         module=found.only("module"),
-        types=found.of("type"),
+        types=types,
         themes=themes,
         mode=next(iter(modes)) if len(modes) == 1 else "hybrid" if modes else None,
         level=next(iter(levels)) if len(levels) == 1 else None,

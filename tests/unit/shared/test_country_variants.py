@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from shared.demonyms import country_names, demonyms, region_names
-from shared.places import is_country, is_region, resolve_country, split_place
+from shared.places import canonical_city, is_country, is_region, resolve_country, split_place
 
 
 def test_every_variant_gives_its_country_and_what_may_mean_two_gives_none():
@@ -34,3 +34,18 @@ def test_a_country_inside_a_city_field_is_taken_out():
 def test_the_words_of_running_text_name_countries_and_regions_that_exist():
     assert all(is_country(code) for _, code in (*country_names(), *demonyms()))
     assert all(is_region(code) for _, code in region_names())
+
+
+def test_a_city_misspelt_by_a_slip_is_put_right_where_its_country_is_known():
+    for text, country, city in (
+        ("Vientianne", None, "vientiane"),
+        ("Vienitane", "LAO", "vientiane"),
+        ("Bangkokk", "THA", "bangkok"),
+        ("Ouagadugu", "BFA", "ouagadougou"),
+        ("Найроби", "KEN", "nairobi"),
+        ("Bangkokk", None, "bangkokk"),
+        ("Bangkokk", "KEN", "bangkokk"),
+        ("Lima", "PER", "lima"),
+        ("Limo", "PER", "limo"),
+    ):
+        assert canonical_city(text, country) == city
