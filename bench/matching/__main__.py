@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from bench.matching import generator, quality, search, year
+from bench.matching.figures import judged
 from bench.matching.marginals import BOUNDS, MEASURED, marginals
 
 
@@ -20,11 +21,12 @@ def main() -> int:
     asked.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="lists of the generator to judge on")
     asked.add_argument("--plans", type=int, default=3000, help="plans in each of them")
     asked.add_argument("--labelled", type=Path, metavar="FOLDER", help="a labelled list: plans.jsonl and truth.json")
+    asked.add_argument("--read", type=Path, metavar="FILE", help="pairs of it that a person has read: same, not")
     asked.add_argument("--wrong", type=Path, metavar="FILE", help="write every pair decided wrongly, to be read")
     asked.add_argument("--without-splink", action="store_true")
     given = parser.parse_args()
     if given.command == "quality":
-        return _quality(given.seeds, given.plans, given.labelled, given.wrong, not given.without_splink)
+        return _quality(given.seeds, given.plans, given.labelled, given.read, given.wrong, not given.without_splink)
     return _generate(given.seed, given.plans, given.recipe, given.out)
 
 
@@ -42,7 +44,9 @@ def _generate(seed: int, plans: int, recipe: str, folder: Path) -> int:
     return 0
 
 
-def _quality(seeds: list[int], plans: int, folder: Path | None, wrong: Path | None, splink: bool) -> int:
+def _quality(
+    seeds: list[int], plans: int, folder: Path | None, read: Path | None, wrong: Path | None, splink: bool
+) -> int:
     lines: list[str] = []
     for seed in seeds:
         corpus = generator.generate(seed, plans)
@@ -60,9 +64,17 @@ def _quality(seeds: list[int], plans: int, folder: Path | None, wrong: Path | No
         scores = quality.scored(rows)
         quality.report(scores, labels, _say, splink)
         print(f"  candidates of convene match:  {search.of_lists(rows, labels.same)}")
-        found = list(quality.wrong_pairs(scores, labels))
-        lines += [f"== {folder.name}", *found]
-        print("\n".join(("  wrong pairs, to be read:", *found)))
+        if read:
+            after = quality.read_by_hand(labels, read)
+            wrongly, missing = labels.same - after.same, after.same - labels.same
+            print(
+                f"  read by hand: {len(wrongly)} labelled pairs are not the same, {len(missing)} others are; judged by that"
+            )
+            found = judged(scores.found - after.left_out, set(after.same))
+            print(f"  {'this engine, at 0.5':44}{found}")
+        mistakes = list(quality.wrong_pairs(scores, labels))
+        lines += [f"== {folder.name}", *mistakes]
+        print("\n".join(("  wrong pairs, to be read:", *mistakes)))
     if wrong:
         wrong.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0

@@ -95,6 +95,13 @@ def labelled_list(folder: Path) -> tuple[list[dict[str, Any]], Labels]:
     return rows, Labels(gold, unknown, {})
 
 
+def read_by_hand(labels: Labels, file: Path) -> Labels:
+    """Labels as somebody found them who read the wrong pairs: a file with `same` and `not` pairs of references."""
+    told = json.loads(file.read_text(encoding="utf-8"))
+    same, other = ({_key(a, b) for a, b in told.get(kind, ())} for kind in ("same", "not"))
+    return Labels(labels.same - other | same, labels.left_out, labels.other)
+
+
 def report(scores: Scored, labels: Labels, say: Say, peers: bool = True) -> None:
     """Prints every figure of one list: ours, the rules beside it, calibration, and what is above 0.5 and is not the same."""
     truth, found = set(labels.same), scores.found - labels.left_out

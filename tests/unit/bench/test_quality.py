@@ -112,6 +112,8 @@ def test_a_labelled_list_is_read_with_its_undecided_pairs_left_out(tmp_path: Pat
     assert len(read) == 6
     assert labels.same == {("a1", "b1")}
     assert labels.left_out == {("a2", "b2")}
+    (tmp_path / "read.json").write_text(json.dumps({"same": [["b0", "a0"]], "not": [["a1", "b1"]]}))
+    assert quality.read_by_hand(labels, tmp_path / "read.json").same == {("a0", "b0")}
 
 
 def test_a_search_of_everything_loses_no_pair_and_a_bounded_one_says_what_it_cut() -> None:
