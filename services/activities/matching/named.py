@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from services.activities.matching import concepts
-from services.activities.matching.lexicon import Lexicon, Span, Token, phrases, read, stem_of, tokens_of
+from services.activities.matching.lexicon import Lexicon, Token, phrases, read, stem_of, tokens_of
 from shared.places import countries_of_region, fold
 
 _ACRONYM = re.compile(r"[A-Z]{3,12}|[А-Я]{3,8}")
@@ -69,7 +69,7 @@ def organisation_key(name: str) -> str:
     keys: list[str] = []
     words: set[str] = set()
     places: set[str] = set()
-    for span in _runs(list(read(tokens, _lexicon()))):
+    for span in read(tokens, _lexicon()):
         if span.facts is None:
             words |= {_plain(token) for token in span.tokens if _tells(token)}
         for kind, value in span.facts or ():
@@ -131,18 +131,3 @@ def _initials(name: str) -> str:
     letters = "".join(word[0] for word in re.findall(r"\w+", fold(name[: found.start()])))
     wanted = iter(letters)
     return found[1] if all(letter in wanted for letter in fold(found[1])) else ""
-
-
-def _runs(spans: list[Span]) -> list[Span]:
-    """Chinese characters that nobody knows, side by side, are one word."""
-    out: list[Span] = []
-    for span in spans:
-        token = span.tokens[0]
-        if span.facts is None and "\u3400" <= token.text[0] <= "\u9fff" and out and out[-1].facts is None:
-            before = out[-1].tokens[0]
-            if "\u3400" <= before.text[0] <= "\u9fff":
-                text = before.text + token.text
-                out[-1] = Span(None, (Token(text, text, (), False),))
-                continue
-        out.append(span)
-    return out

@@ -33,7 +33,9 @@ _CHINESE_KIND = {
 
 def ordinal(spans: Sequence[Span], at: int, count: Count) -> int:
     """Spans taken by "phase 2", "2nd edition", "второй этап", "III"; 0 if there is no such thing here."""
-    token = spans[at].tokens[0]
+    token, facts = spans[at].tokens[0], spans[at].facts
+    if facts is None and not token.text[0].isdigit() and token.text not in _ROMAN:
+        return 0  # nearly always
     if counted := _value(spans, at, "counted"):
         number, used = _number(spans, at + 1)
         at += 1
