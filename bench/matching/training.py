@@ -52,7 +52,8 @@ def plans_of(rows: Sequence[Mapping[str, Any]]) -> list[PlanText]:
 def pairs(seed: int, plans: int, recipe: Recipe = STUDY, unrelated: int = UNRELATED) -> Iterator[Labelled]:
     """Every related pair among the candidates, the lookalikes, and a sample of the unrelated ones.
 
-    A related pair that no candidate rule would find is left out: it is never scored.
+    A related pair that no candidate rule would find is left out: it is never scored. Pairs of one partner are among
+    them (`a.partner == b.partner`). Lists of events (`recipe=EVENTS`) teach what rare words and bare places are worth.
     """
     corpus = generate(seed, plans, recipe)
     texts = plans_of(corpus.rows)
