@@ -85,7 +85,7 @@ def lexicon() -> Lexicon:
 
 
 def add_places(found: Lexicon) -> None:
-    """Countries, their adjectives, regions and cities. A phrase that several countries claim names none of them."""
+    """Countries, their adjectives, regions and cities."""
     for name, code in country_names():
         found.add(name, ("country", code), form=_place_form(name), whole=True)
     for name, code in demonyms():
@@ -103,10 +103,7 @@ def add_places(found: Lexicon) -> None:
             found.add(name, ("city", city), form="name", whole=True)
     for node in found.entries():
         facts = node.facts or ()
-        countries = {value for kind, value in facts if kind == "country"}
-        if ("no_country", "") in facts or len(countries) > 1:
-            node.facts = (("drop", ""),)
-        elif countries:  # Guatemala and Singapore are cities too
+        if any(kind == "country" for kind, _ in facts):  # Guatemala and Singapore are cities too
             node.facts = tuple(fact for fact in facts if fact[0] not in ("city", "region"))
 
 

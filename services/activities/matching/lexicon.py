@@ -43,12 +43,14 @@ _SHORT = {"rep": "republic", "dem": "democratic", "fed": "federation", "st": "sa
 
 
 class Token(NamedTuple):
-    """A word as written, the keys it is looked up by, and its stem; a barrier (";") has none of them."""
+    """A word as written, the keys it is looked up by, and its stem; a barrier (";") has none of them. `shouted`: all the
+    text is in capitals, so that these say nothing."""
 
     text: str
     stem: str
     keys: tuple[str, ...]
     stop: bool
+    shouted: bool = False
 
 
 class Span(NamedTuple):
@@ -170,7 +172,7 @@ def _token(word: str, shouted: bool, caseless: bool, stop: bool) -> Token:
         keys.append("=" + exact)
     if capital and len(word) > 1 and word.isupper() and not (shouted and len(word) < 4):
         keys.append("^" + word)
-    return Token(word, stem, tuple(keys), stop)
+    return Token(word, stem, tuple(keys), stop, shouted)
 
 
 @lru_cache(maxsize=65536)

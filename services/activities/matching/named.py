@@ -105,7 +105,7 @@ def organisations_in(text: str) -> frozenset[str]:
 def acronym(token: Token) -> str | None:
     """The key of an unknown organisation's acronym, or None: a common one ("DNS"), a numeral, a shouted or a short word."""
     text = token.text
-    if "^" + text not in token.keys or not _ACRONYM.fullmatch(text) or _ROMAN.fullmatch(text) or text in _not_names():
+    if token.shouted or token.stop or not _ACRONYM.fullmatch(text) or _ROMAN.fullmatch(text) or text in _not_names():
         return None
     return fold(text)
 

@@ -63,6 +63,7 @@ def test_different_organisations_have_different_keys(one, other):
         ("GLACY+ course", {"glacy", "coe", "eu"}),
         ("hosted by XYZA, with DNS and MLA exercises, part III", {"xyza"}),
         ("US police learn from us", set()),
+        ("CURSO SOBRE LAS PRUEBAS ELECTRONICAS PARA JUECES", set()),  # shouted: not the League of Arab States
         ("", set()),
     ],
 )
