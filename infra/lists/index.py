@@ -41,8 +41,8 @@ class Kind:
 
 
 KINDS = (
-    Kind("country and days", few=60, near=100, days=45),
-    Kind("city", few=60, near=20),
+    Kind("country and days", few=100, near=100, days=45),
+    Kind("city", few=100, near=20),
     Kind("rare word", few=60, near=16),
     Kind("two words of the title", few=60, near=16),
     Kind("word and country", few=60, near=16),
@@ -51,7 +51,16 @@ KINDS = (
     Kind("reference", few=100, near=20),
     Kind("first day", few=80, near=20),
     Kind("want of a country, and days", few=60, near=100, days=10),
-    Kind("theme and country", few=60, near=40, days=95),
+    Kind("theme and country", few=60, near=12),
+    Kind("audience and country", few=60, near=12),
+    Kind("theme, audience and country", few=60, near=8),
+    Kind("theme and city", few=60, near=8),
+    Kind("audience and city", few=60, near=8),
+    Kind("organisation and theme", few=60, near=8),
+    Kind("organisation and audience", few=60, near=8),
+    Kind("theme and days", few=60, near=12, days=10),
+    Kind("audience and days", few=60, near=12, days=10),
+    Kind("theme, country and season", few=60, near=40, days=95),
 )
 
 

@@ -11,7 +11,7 @@ from services.activities.matching import codes
 
 Array = npt.NDArray[Any]
 
-COUNTRY, CITY, WORD, WORDS, WORD_COUNTRY, ORGANISATION, TITLE, REFERENCE, DAY, NOWHERE, THEME = range(11)
+COUNTRY, CITY, WORD, WORDS, WORD_COUNTRY, ORGANISATION, TITLE, REFERENCE, DAY, NOWHERE, *CROSSED, EFFORT = range(20)
 """Numbers of the kinds of key, as `index.KINDS` has them."""
 MOST_COUNTRIES = 12
 """Countries of a row that lead to others; a row for half the world is found by its words."""
@@ -32,17 +32,35 @@ def every(rows: Array, overlaps: bool) -> tuple[Array, Array, Array]:
     exact = (rows["start"] != 0) & (rows["precision"] == codes.index_of("day", codes.PRECISIONS))
     found.append((DAY, *_column(np.where(exact, rows["start"], 0)[:, None])))
     found.append((NOWHERE, *_column(np.bincount(countries[1], minlength=len(rows))[:, None] == 0)))
+    themes, audiences, cities = (
+        _bits(rows["themes"][:, None]),
+        _bits(rows["audiences"][:, None]),
+        _column(rows["cities"]),
+    )
+    by_theme, organisations = _crossed(themes, countries), _organisations(rows)
+    crossed = (
+        by_theme,
+        _crossed(audiences, countries),
+        _crossed(audiences, by_theme),
+        _crossed(themes, cities),
+        _crossed(audiences, cities),
+        _crossed(organisations, themes),
+        _crossed(organisations, audiences),
+        themes,
+        audiences,
+    )
+    found += [(kind, *pair) for kind, pair in zip(CROSSED, crossed, strict=True)]
     if overlaps:
-        found.append((THEME, *_crossed(_bits(rows["themes"][:, None]), countries)))
+        found.append((EFFORT, *by_theme))
     key = np.concatenate([_mixed(np.full(len(values), kind, np.uint64), values) for kind, values, _ in found])
     row = np.concatenate([row for _, _, row in found]).astype(np.int64)
     return key, row, np.concatenate([np.full(len(values), kind) for kind, values, _ in found])
 
 
 def _countries(rows: Array) -> tuple[Array, Array]:
-    words = np.concatenate([rows["venue_countries"], rows["beneficiaries"]], axis=1)
-    half = codes.COUNTRY_WORDS
-    either = words[:, :half] | words[:, half:]
+    """Where it takes place, for whom, and which countries the text names."""
+    columns = [name for name in ("venue_countries", "beneficiaries", "mentions") if name in (rows.dtype.names or ())]
+    either = np.bitwise_or.reduce([rows[name] for name in columns])
     many = np.bitwise_count(either).sum(axis=1) > MOST_COUNTRIES
     return _bits(np.where(many[:, None], rows["venue_countries"], either))
 

@@ -23,6 +23,7 @@ from infra.lists.index import Cut, Index, blocks
 from infra.lists.labels import WAYS, Labels, keys_of, place
 from infra.lists.postings import Posting, plan_text, understand
 from infra.lists.rows import Row, Unread
+from infra.lists.scoring import Explainer
 from infra.lists.shelf import Shelf, ShelfWriter
 from infra.lists.tables import Table
 from services.activities.matching.features import extract, pack
@@ -224,12 +225,13 @@ class _Room:
 
     def __init__(self, folder: Path, options: Options) -> None:
         self.folder, self.options = folder, options
-        self._open: tuple[Shelf, Index] | None = None
+        self._open: tuple[Shelf, Index, Explainer] | None = None
 
     @property
-    def open(self) -> tuple[Shelf, Index]:
+    def open(self) -> tuple[Shelf, Index, Explainer]:
         if self._open is None:
-            self._open = Shelf(self.folder), Index.open(self.folder)
+            shelf = Shelf(self.folder)
+            self._open = shelf, Index.open(self.folder), Explainer(shelf)
         return self._open
 
 
@@ -269,21 +271,26 @@ def _prepare(task: tuple[int, days.Order | None, list[Row | Unread]]) -> _Told:
 
 def _compare(block: tuple[int, int]) -> tuple[int, list[Found]]:
     """(pairs scored, those to report, in order of a and b)"""
-    shelf, index = _room.open
+    shelf, index, explainer = _room.open
     options, found = _room.options, list[Found]()
     one, other = index.pairs(*block, across=options.across)
     for at in range(0, len(one), SLICE):
         a, b = one[at : at + SLICE], other[at : at + SLICE]
         left, right = shelf.rows[a], shelf.rows[b]
-        same, series = scoring.chances(left, right)
-        likely = np.maximum(same, series)
-        kept = likely >= options.min_probability
-        colliding = scoring.may_overlap(left, right) & (likely < SAME) if options.overlaps else np.zeros(len(a), bool)
-        for i in np.flatnonzero(kept | colliding):
-            x, y = int(a[i]), int(b[i])
-            if kept[i]:
-                kind = "duplicate" if same[i] >= series[i] else "series"
-                found.append(Found(x, y, kind, float(likely[i]), scoring.explanation(shelf, x, y)))
-            if colliding[i] and (overlap := scoring.overlap(shelf, x, y)):
-                found.append(Found(x, y, "overlap", None, {"sentence": overlap["why"]}, overlap))
+        least = min(options.min_probability, SAME) if options.overlaps else options.min_probability
+        alike, same, series = scoring.likely(left, right, least)
+        chances = np.maximum(same, series)
+        kept = np.flatnonzero(chances >= options.min_probability)
+        pairs = list(zip(a[alike[kept]].tolist(), b[alike[kept]].tolist(), strict=True))
+        here: list[Found] = []
+        for i, (x, y), told in zip(kept, pairs, explainer.explain(pairs), strict=True):
+            here.append(Found(x, y, "duplicate" if same[i] >= series[i] else "series", float(chances[i]), told))
+        if options.overlaps:
+            colliding = scoring.may_overlap(left, right)
+            colliding[alike[chances >= SAME]] = False
+            for i in np.flatnonzero(colliding):
+                x, y = int(a[i]), int(b[i])
+                if overlap := explainer.overlap(x, y):
+                    here.append(Found(x, y, "overlap", None, {"sentence": overlap["why"]}, overlap))
+        found += sorted(here, key=lambda each: (each.a, each.b, each.kind))
     return len(one), found

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.lists.postings import Posting
-from services.activities.matching.features import ROW, Features
+from services.activities.matching.features import ROW
 
 
 class ShelfWriter:
@@ -59,6 +59,3 @@ class Shelf:
     def posting(self, index: int) -> Posting:
         self._texts.seek(int(self._from[index]))
         return Posting.from_json(self._texts.read(int(self._to[index] - self._from[index])))
-
-    def features(self, index: int) -> Features:
-        return Features(self.posting(index).plan_id, self.rows[index].tobytes())
