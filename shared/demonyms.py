@@ -18,6 +18,7 @@ from shared.vocabulary import DATA_FOLDER
 _SOMETHING_ELSE = frozenset(
     [
         "RSA",
+        "Island",
         "Réunion",
         "Reunión",
         "La Réunion",

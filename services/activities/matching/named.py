@@ -86,7 +86,7 @@ def organisation_key(name: str) -> str:
     if len(words | places | set(keys)) < 2:  # "National Cyber Directorate" is not just "cyber"
         words |= {_plain(token) for token in tokens if _tells(token)} - {fold(_initials(name))}
     return " ".join(sorted(words | places | set(keys))) or " ".join(
-        sorted(_plain(token) for token in tokens if token.stem)
+        sorted({_plain(token) for token in tokens if token.stem} - {""})
     )
 
 
@@ -120,7 +120,9 @@ def _tells(token: Token) -> bool:
 
 
 def _plain(token: Token) -> str:
-    return stem_of(fold(token.stem).replace(" ", "")) if not "\u3400" <= token.stem[0] <= "\u9fff" else token.stem
+    if "\u3400" <= token.stem[0] <= "\u9fff":
+        return token.stem
+    return stem_of("".join(letter for letter in fold(token.stem) if letter.isalnum()))
 
 
 def _initials(name: str) -> str:

@@ -196,9 +196,9 @@ def _own_word(span: Span, found: _Found) -> None:
         return
     if _YEAR.match(token.stem):
         found.count("year", int(token.stem))
-    elif key := named.acronym(token):
-        found.say("organisation", key)
     else:
+        if key := named.acronym(token):  # perhaps nobody's name ("PHP"), so it stays a word too
+            found.say("organisation", key)
         word = token.stem if token.stem.isascii() else stem_of(fold(token.stem).replace(" ", ""))
         if len(word) > 1 and not (word.isdigit() and len(word) < 3) and not word[0].isdigit():
             found.words.add(word)
