@@ -103,7 +103,7 @@ class Page:
 
     def _card(self, kind: str, number: int, found: Found) -> dict[str, Any]:
         a, b = self._run.posting(found.a), self._run.posting(found.b)
-        rows = [row for row in found.explanation.get("contributions", []) if row["field"]]
+        rows = [*_prior(found.explanation), *found.explanation.get("contributions", [])]
         most = max([abs(row["weight"]) for row in rows], default=1) or 1
         return {
             "anchor": f"{kind}-{number}",
@@ -132,6 +132,16 @@ class Page:
             ],
             "capped": self._run.capped(found),
         }
+
+
+def _prior(explanation: dict[str, Any]) -> list[dict[str, Any]]:
+    """What holds of any two rows that are looked at, as a row of its own, so that the column sums to the answer."""
+    prior = explanation.get("prior")
+    if prior is None:
+        return []
+    first, *rest = prior if isinstance(prior, tuple | list) else (prior,)
+    row = {"field": "any pair", "why": "before anything is compared", "weight": first}
+    return [row | {"series": rest[0]} if rest else row]
 
 
 def _percent(probability: float | None) -> str:
