@@ -160,8 +160,10 @@ class Run:
             np.concatenate([*keys, np.zeros((0, WAYS), np.uint64)]), [table.name for table in self._tables]
         )
         self._tell("indexing", 0, 1)
-        self.index = Index.build(self.shelf.rows, self.shelf.said, self.shelf.files, overlaps=self._options.overlaps)
-        self.index.save(self._folder)
+        Index.build(self.shelf.rows, self.shelf.said, self.shelf.files, overlaps=self._options.overlaps).save(
+            self._folder
+        )
+        self.index = Index.open(self._folder)  # mapped: what was built is let go
         self.summary.cuts = self.index.cuts()
         self._tell("indexing", 1, 1)
 
