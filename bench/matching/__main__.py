@@ -1,10 +1,10 @@
-"""The command: `python -m bench.matching generate|quality ...`."""
+"""The command: `python -m bench.matching generate|fit|quality ...`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from bench.matching import generator, quality, search, year
+from bench.matching import fit, generator, quality, search, year
 from bench.matching.figures import judged
 from bench.matching.marginals import BOUNDS, MEASURED, marginals
 
@@ -24,7 +24,26 @@ def main() -> int:
     asked.add_argument("--read", type=Path, metavar="FILE", help="pairs of it that a person has read: same, not")
     asked.add_argument("--wrong", type=Path, metavar="FILE", help="write every pair decided wrongly, to be read")
     asked.add_argument("--without-splink", action="store_true")
+    learned = commands.add_parser(
+        "fit", help="learn a table of weights from lists of the generator; judge it with `quality`"
+    )
+    learned.add_argument("--seeds", type=int, nargs="+", default=[1000, 1001, 1002], help="from 1000")
+    learned.add_argument("--plans", type=int, default=1500, help="plans in each list")
+    learned.add_argument(
+        "--trust", type=float, default=0.5, help="how far to go from the table by hand to the learned one"
+    )
+    learned.add_argument("--caution", type=int, default=60, help="1/100 bit more of evidence than it calls for")
+    learned.add_argument("--version", default="2026.2")
+    learned.add_argument("--out", type=Path, default=Path("var/matching/weights.json"), metavar="FILE")
     given = parser.parse_args()
+    if given.command == "fit":
+        table = fit.fit(
+            given.seeds, given.plans, version=given.version, trust=given.trust, caution=given.caution, say=_say
+        )
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        fit.write(table, given.out)
+        print(f"version {table.version} in {given.out}; shipped is services/activities/matching/weights.json")
+        return 0
     if given.command == "quality":
         return _quality(given.seeds, given.plans, given.labelled, given.read, given.wrong, not given.without_splink)
     return _generate(given.seed, given.plans, given.recipe, given.out)

@@ -17,7 +17,7 @@ from bench.matching.figures import AT, Array, Bin, bins, calibration_error, judg
 from bench.matching.generator import Corpus, Pair
 from bench.matching.marginals import Simple, simple
 from bench.matching.training import plans_of
-from infra.lists.scoring import chances
+from services.activities.matching import engine
 from services.activities.matching.features import ROW, Features, PlanText, extract
 from services.activities.matching.words import tokens_of
 
@@ -62,7 +62,9 @@ def scored(rows: Sequence[Mapping[str, Any]], plans: Sequence[PlanText] | None =
     same, series = np.zeros(len(found)), np.zeros(len(found))
     for at in range(0, len(found), _SLICE):
         part = found[at : at + _SLICE]
-        same[at : at + _SLICE], series[at : at + _SLICE] = chances(packed[part[:, 0]], packed[part[:, 1]])
+        same[at : at + _SLICE], series[at : at + _SLICE] = engine.chances(
+            engine.score(packed[part[:, 0]], packed[part[:, 1]])
+        )
     names = [str(row["reference"]) for row in rows]
     return Scored(
         rows=dict(zip(names, rows, strict=True)),

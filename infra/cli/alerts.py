@@ -122,9 +122,13 @@ def _explanation(pairs: Any) -> None:
     for pair in pairs if isinstance(pairs, list) else ():
         say(f"what speaks for and against: {pair.get('a')} / {pair.get('b')}")
         table(
-            ("field", "finding", "weight"),
+            ("field", "finding", "against unrelated", "against a series"),
             [
-                (str(each.get("field", "")).replace("_", " "), each.get("why"), f"{each.get('weight') or 0:+g}")
+                (
+                    str(each.get("field", "")).replace("_", " "),
+                    each.get("why"),
+                    *(f"{each.get(name) or 0:+g}" for name in ("weight", "series")),
+                )
                 for each in pair.get("contributions") or ()
             ],
         )

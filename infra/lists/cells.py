@@ -119,7 +119,7 @@ def mode_of(text: str, ignored: list[str]) -> str:
     if code := _labels("mode").get(key) or _mode_words().get(key):
         return code
     found = words.take_apart(text)
-    if code := getattr(found, "mode", None):
+    if code := found.mode:
         return str(code)
     ignored.append(f"mode {text[:30]!r}")
     return ""

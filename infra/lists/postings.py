@@ -141,7 +141,7 @@ def plan_text(posting: Posting) -> PlanText:
         plan_id=posting.plan_id,
         version=1,
         partner=owner,
-        type=posting.type or ("" if "named" in PlanText.__dataclass_fields__ else "training") or None,  # type: ignore
+        type=posting.type or None,
         status="confirmed",
         title=posting.title,
         description=posting.description,
@@ -156,16 +156,9 @@ def plan_text(posting: Posting) -> PlanText:
         languages=posting.languages,
         partners=tuple(_organisation(name) for name in posting.partners),
         funders=tuple(_organisation(name) for name in posting.funders),
-        **_names(posting),
+        names=tuple(filter(None, (posting.organisation,))),
+        named=(*posting.partners, *posting.funders),
     )
-
-
-def _names(posting: Posting) -> dict[str, Any]:
-    own = tuple(filter(None, (posting.organisation,)))
-    others = (*posting.partners, *posting.funders)
-    if "named" in PlanText.__dataclass_fields__:
-        return {"names": own, "named": others}
-    return {"terms": (*own, *others)}
 
 
 def _organisation(name: str) -> str:

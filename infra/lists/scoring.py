@@ -1,12 +1,8 @@
 """The engine as a list needs it: many pairs at once, reasons for those that matter."""
 
-# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
-# (until the engine scores many pairs at once; what asks for it by name is then the only way)
-
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import log2
 from typing import Any
@@ -19,7 +15,6 @@ from infra.lists.shelf import Shelf
 from services.activities.matching import engine, explain, levels, overlaps
 from services.activities.matching.engine import Match
 from services.activities.matching.features import Features, PlanText
-from services.activities.matching.phrases import why
 
 Array = npt.NDArray[Any]
 
@@ -33,10 +28,6 @@ def likely(left: Array, right: Array, least: float) -> tuple[Array, Array, Array
 
     The same numbers as `engine.score` gives, but a pair is dropped as soon as the fields that are left cannot lift it.
     """
-    if not hasattr(engine, "score"):
-        same, series = _first(left, right)
-        kept = np.flatnonzero(np.maximum(same, series) >= least)
-        return kept, same[kept], series[kept]
     weights, bound = engine.SHIPPED, 100 * log2(least / (1 - least)) if 0 < least < 1 else -np.inf
     worth = {
         field: np.array([weights.fields[field][name] for name in levels.NAMES[field]], np.int32)
@@ -59,20 +50,6 @@ def likely(left: Array, right: Array, least: float) -> tuple[Array, Array, Array
     same, of_series = engine.chances(engine.Scores(unrelated, series))
     kept = np.maximum(same, of_series) >= least
     return alive[kept], same[kept], of_series[kept]
-
-
-def _first(left: Array, right: Array) -> tuple[Array, Array]:
-    same = np.zeros(len(left))
-    at = 0
-    while at < len(left):
-        end = at + 1
-        while end < len(left) and left["plan"][end] == left["plan"][at]:
-            end += 1
-        found = {field: level(left[at], right[at:end]) for field, level in levels.LEVELS.items()}
-        total = engine._scores(found, engine.FIRST, end - at)
-        same[at:end] = 1 / (1 + 2.0 ** (-total / 100))
-        at = end
-    return same, np.zeros(len(left))
 
 
 class Explainer:
@@ -116,19 +93,11 @@ class Explainer:
 
     def _read(self, index: int) -> tuple[Features, PlanText]:
         text = plan_text(self._shelf.posting(index))
-        # a list need not say of what type its rows are; the sentence then speaks of an activity
-        return Features(text.plan_id, self._shelf.rows[index].tobytes()), text if text.type else replace(
-            text, type="activity"
-        )
+        return Features(text.plan_id, self._shelf.rows[index].tobytes()), text
 
     def _matches(self, pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[Match, PlanText, PlanText]]:
         """What `engine.compare` gives for each pair, but with the levels of all pairs at once: a twentieth of the time."""
         if not pairs:
-            return
-        if not hasattr(engine, "score"):
-            for pair in pairs:
-                (a, text), (b, other) = sorted((self._of(index) for index in pair), key=lambda each: each[0].plan_id)
-                yield engine.compare(a, b), text, other
             return
         sides = np.array(pairs)
         left, right = self._shelf.rows[sides[:, 0]], self._shelf.rows[sides[:, 1]]
@@ -136,38 +105,7 @@ class Explainer:
         for at, pair in enumerate(pairs):
             (a, text), (b, other) = sorted((self._of(index) for index in pair), key=lambda each: each[0].plan_id)
             names = {field: levels.NAMES[field][int(column[at])] for field, column in found.items()}
-            yield _match(a, b, names), text, other
-
-
-def _match(a: Features, b: Features, names: Mapping[str, str]) -> Match:
-    """`engine.compare` from levels at hand; nobody decides on a row of a list, so it needs no fingerprint."""
-    weights = engine.SHIPPED
-    rows: list[engine.Contribution] = []
-    for field, name in names.items():
-        weight, series = weights.fields[field][name]
-        if weight or series or (field == "in_house" and name != "other partner"):
-            rows.append(engine.Contribution(field, name, why(field, name, a, b), weight, series))
-    total = engine.Scores(
-        np.array([weights.prior[0] + sum(row.weight for row in rows)], np.int32),
-        np.array([weights.prior[1] + sum(row.series for row in rows)], np.int32),
-    )
-    same, sibling = (float(each[0]) for each in engine.chances(total))
-    odds = int(total.odds[0])
-    return Match(
-        a=a.plan_id,
-        b=b.plan_id,
-        kind="duplicate" if odds >= weights.probable else "series" if sibling >= 0.5 else "none",
-        score=odds,
-        probability=same,
-        series=sibling,
-        band=weights.band(odds),
-        in_house=a.partner == b.partner,
-        prior=weights.prior,
-        contributions=tuple(rows),
-        weights_version=weights.version,
-        versions=(a.version, b.version),
-        fingerprint="",
-    )
+            yield engine.judged(a, b, names), text, other
 
 
 def may_overlap(left: Array, right: Array) -> Array:

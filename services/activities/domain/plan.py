@@ -128,8 +128,8 @@ def changed_fields(before: Content, after: Content) -> tuple[str, ...]:
     return tuple(name for name in new if new[name] != old.get(name))
 
 
-def text_of(plan: Plan, terms: tuple[str, ...]) -> PlanText:
-    """The plan as matching reads it. `terms`: names of organisations, which say nothing about what the plan is.
+def text_of(plan: Plan, names: tuple[str, ...], named: tuple[str, ...]) -> PlanText:
+    """The plan as matching reads it. names: the owner's names; named: those of the other organisations on the plan.
 
     A postponed plan's old days no longer hold, so it is matched as one without a date until it gets new ones.
     """
@@ -162,7 +162,8 @@ def text_of(plan: Plan, terms: tuple[str, ...]) -> PlanText:
         series=content.series.name if content.series else None,
         edition=content.series.edition if content.series else None,
         languages=content.languages,
-        terms=terms,
+        names=names,
+        named=named,
     )
 
 

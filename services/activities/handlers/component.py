@@ -103,5 +103,6 @@ def match_of(document: Mapping[str, Any]) -> Match:
     values: dict[str, Any] = dict(document) | {
         "contributions": tuple(Contribution(**row) for row in document["contributions"]),
         "versions": tuple(document["versions"]),
+        "prior": tuple(document["prior"]),
     }
     return Match(**values)

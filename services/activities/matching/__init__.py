@@ -1,12 +1,14 @@
 """Finds plans that are the same activity, or that collide. Pure: no I/O, no clock, importable alone.
 
 The seam is `engine.match(features, FeatureTable) -> [Match]`: everything inside is fixed-width integer columns, stored
-packed beside the plan; objects are built only for explained survivors. The weights of today are a first additive
-table; what stands before and behind the seam does not know that.
+packed beside the plan; objects are built only for explained survivors. A pair is the same activity, two of one series, or
+unrelated.
 
-- `features`: a plan's text -> one packed row. `words`: titles without places, years and ordinals. `codes`: bits.
+- `features`: a plan's text -> one packed row. `codes`: bits.
+- `words`: a text taken apart, in eight languages, by `lexicon`, `concepts`, `named` (organisations), `ordinals` and `language`.
 - `candidates`: which rows a plan leaves in the side tables, and which bounded ranges to read for it.
-- `table`: many rows as columns. `levels`: how alike, per field. `weights`: what a level is worth. `engine`: the sum.
+- `table`: many rows as columns. `levels`: how alike, per field. `weights`: what a level is worth. `engine`: the sums.
+- `fitting`: weights from labelled pairs.
 - `groups`: pairs -> activities, without chaining. `overlaps`: conflicts between different activities.
 - `phrases`, `explain`: why, in sentences.
 """

@@ -34,6 +34,8 @@ TYPES = tuple(VOCABULARIES["type"].codes)
 STATUSES = tuple(VOCABULARIES["status"].codes)
 LEVELS = tuple(VOCABULARIES["level"].codes)
 MODES = tuple(VOCABULARIES["mode"].codes)
+LANGUAGES = ("ar", "en", "es", "fr", "ru", "zh", "pt", "de")
+"""Languages that texts are read in."""
 PRECISIONS = ("day", "week", "month", "quarter", "year")
 
 TYPE_CLASS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.activities.matching.engine import Contribution, Match
+from services.activities.matching.engine import COARSE, Contribution, Match
 from services.activities.matching.features import PlanText
 from shared.places import canonical_city
 
@@ -47,21 +47,27 @@ class Explanation:
 def explain(match: Match, a: PlanText | None = None, b: PlanText | None = None) -> Explanation:
     """In words. With the two texts, in either order, the city is named; without them the packed rows must do."""
     noun = _noun(a, b)
-    against = sorted((row for row in match.contributions if row.weight < 0), key=lambda row: row.weight)
-    backing = sorted((row for row in match.contributions if row.weight > 0), key=lambda row: -row.weight)
+    against = sorted((row for row in match.contributions if row.effect < 0), key=lambda row: row.effect)
+    backing = sorted((row for row in match.contributions if row.effect > 0), key=lambda row: -row.effect)
     if match.band == "none":
         reasons, but = against[:3], backing[:1]
     else:
         reasons, but = _strongest(match, backing), against[:1]
     said = ", ".join(_say(row, a, b) for row in reasons) or "nothing speaks for it"
     tail = f"; {'but ' if match.band == 'none' else ''}{_say(but[0], a, b)}" if but else ""
-    return Explanation(f"{_LEAD[match.band]} {noun}: {said}{tail}.", _change(match, backing, against))
+    lead = "Two of one series rather than the same" if match.kind == "series" else _LEAD[match.band]
+    return Explanation(f"{lead} {noun}: {said}{tail}.", _change(match, backing, against))
 
 
 def _strongest(match: Match, backing: list[Contribution]) -> list[Contribution]:
     """The three strongest rows, dates always among them, in the order in which people tell them."""
-    fields = {row.field for row in backing}
-    telling = [row for row in backing if not (row.field == "country" and "city" in fields)]
+    place = [row for row in backing if row.field == "country"]
+    city = [row for row in match.contributions if row.field == "city" and row.level == "same"]
+    telling = [row for row in backing if row.field != "city"]
+    if city and place:  # who hears the city knows the country
+        telling[telling.index(place[0])] = city[0]
+    elif city:
+        telling += city
     dates = [row for row in telling if row.field == "dates"]
     chosen = (dates + [row for row in telling if row.field != "dates"])[:3]
     return [row for row in match.contributions if row in chosen]
@@ -75,7 +81,7 @@ def _change(match: Match, backing: list[Contribution], against: list[Contributio
     direction = "change" if match.band == "none" else "be surer"
     if rows:
         return f"This would {direction} {_CHANGE[rows[0].field][1]}."
-    coarse = any(row.field == "dates" and row.level.startswith("within") for row in match.contributions)
+    coarse = any(row.field == "dates" and row.level in COARSE for row in match.contributions)
     return (
         "This would be surer if both gave exact days."
         if coarse
@@ -93,5 +99,5 @@ def _say(row: Contribution, a: PlanText | None, b: PlanText | None) -> str:
 
 
 def _noun(a: PlanText | None, b: PlanText | None) -> str:
-    types = {one.type for one in (a, b) if one}
+    types = {one.type for one in (a, b) if one and one.type}
     return types.pop().replace("_", " ") if len(types) == 1 else "activity"

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from services.activities.matching import codes, words
+from services.activities.matching import codes, concepts, named, words
 from shared import places
 
-FORMAT = 1
+FORMAT = 2
 """First byte of every packed row. A row of another format is refused, so the caller extracts the plan again."""
 
 ROW: np.dtype[Any] = np.dtype(
@@ -29,6 +29,7 @@ ROW: np.dtype[Any] = np.dtype(
         ("level", "u1"),
         ("mode", "u1"),
         ("precision", "u1"),
+        ("language", "u1"),
         ("flags", "<u2"),
         ("plan_version", "<u4"),
         ("start", "<i4"),
@@ -49,16 +50,23 @@ ROW: np.dtype[Any] = np.dtype(
         ("audiences", "<u8"),
         ("venue_countries", "<u8", (codes.COUNTRY_WORDS,)),
         ("beneficiaries", "<u8", (codes.COUNTRY_WORDS,)),
+        ("mentions", "<u8", (codes.COUNTRY_WORDS,)),
         ("cities", "<u4", (6,)),
         ("languages", "<u4", (4,)),
         ("partners", "<u8", (12,)),
         ("funders", "<u8", (8,)),
+        ("own", "<u8", (6,)),
+        ("named", "<u8", (16,)),
         ("title", "<u4", (14,)),
+        ("grams", "<u8", (4,)),
         ("summary", "<u4", (14,)),
     ]
 )
 BENEFICIARY_FROM_VENUE = 1
 BENEFICIARY_FROM_REGION = 2
+THEMES_FROM_TEXT, AUDIENCES_FROM_TEXT, TYPE_FROM_TEXT, DATES_FROM_TEXT = 8, 16, 32, 64
+"""Flags: the posting does not give these; they were read from its words: good for likeness, too little to rule a pair out or
+to warn of an overlap."""
 CUT = 4
 """Flag: the plan named more than a column holds (cities, partners, words)."""
 
@@ -68,14 +76,16 @@ class PlanText:
     """What a plan says, as plain values. Codes are vocabulary codes, countries alpha-3, regions UN M49.
 
     `partner`, `partners`, `funders` are organisation ids; `part_of` and `follow_up_of` plan ids; `precision` one of
-    day, week, month, quarter, year; `terms` names and acronyms of organisations, to be dropped from the title.
+    day, week, month, quarter, year. `names` are the owner's names and acronyms as written, `named` those of other
+    organisations: evidence of their own, so both are dropped from the title. What is not given (type, themes,
+    audiences, mode) is read from the title and the description.
     """
 
     plan_id: str
     version: int
     partner: str
     programme: str | None = None
-    type: str
+    type: str | None
     status: str
     title: str
     description: str = ""
@@ -97,7 +107,8 @@ class PlanText:
     series: str | None = None
     edition: str | None = None
     languages: tuple[str, ...] = ()
-    terms: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,8 +146,8 @@ class Features:
         return codes.PRECISIONS[int(self.row["precision"]) - 1] if self.row["precision"] else None
 
     @cached_property
-    def type(self) -> str:
-        return codes.TYPES[int(self.row["type"]) - 1]
+    def type(self) -> str | None:
+        return codes.TYPES[int(self.row["type"]) - 1] if self.row["type"] else None
 
     @cached_property
     def status(self) -> str:
@@ -169,10 +180,8 @@ def extract(plan: PlanText) -> Features:
     """The packed row of a plan. Raises ValueError for a code outside its vocabulary or an end before its start."""
     row = np.zeros(1, ROW)
     row["format"] = FORMAT
-    row["type"] = codes.index_of(plan.type, codes.TYPES)
     row["status"] = codes.index_of(plan.status, codes.STATUSES)
     row["level"] = codes.index_of(plan.level, codes.LEVELS)
-    row["mode"] = codes.index_of(plan.mode, codes.MODES)
     row["plan_version"] = plan.version
     row["plan"] = codes.hash64(plan.plan_id)
     row["partner"] = codes.hash64(plan.partner)
@@ -182,10 +191,9 @@ def extract(plan: PlanText) -> Features:
     row["follow_up_of"] = codes.hash64(plan.follow_up_of) if plan.follow_up_of else 0
     row["series"] = _name(plan.series)
     row["series_edition"] = _name(plan.edition)
-    row["themes"] = codes.bits_of(plan.themes, codes.THEMES)
     _dates(row, plan)
     _places(row, plan)
-    _title(row, plan)
+    _texts(row, plan)
     _fill(row, "languages", (codes.hash32(language.casefold()) for language in plan.languages))
     _fill(row, "partners", (codes.hash64(organisation) for organisation in plan.partners))
     _fill(row, "funders", (codes.hash64(organisation) for organisation in plan.funders))
@@ -242,10 +250,13 @@ def _fill(row: Any, column: str, values: Iterable[int]) -> None:
 
 
 def _dates(row: Any, plan: PlanText) -> None:
-    span = interval(plan.start, plan.end, plan.precision)
+    _put_dates(row, interval(plan.start, plan.end, plan.precision), plan.precision or "day")
+
+
+def _put_dates(row: Any, span: tuple[date, date] | None, precision: str) -> None:
     if span:
         row["start"], row["end"] = span[0].toordinal(), span[1].toordinal()
-        row["precision"] = codes.index_of(plan.precision or "day", codes.PRECISIONS)
+        row["precision"] = codes.index_of(precision, codes.PRECISIONS)
 
 
 def _places(row: Any, plan: PlanText) -> None:
@@ -266,17 +277,57 @@ def _places(row: Any, plan: PlanText) -> None:
     _fill(row, "cities", (codes.hash32(city) for city in cities if city))
 
 
-def _title(row: Any, plan: PlanText) -> None:
+def _texts(row: Any, plan: PlanText) -> None:
+    """What the title and the description say; it stands in for what the fields leave out."""
     cities = [city for city, _ in plan.venues if city]
     cities += [places.canonical_city(city) for city in cities]
     countries = {country for _, country in plan.venues if country} | set(plan.beneficiary_countries)
-    named = {country: places.country_name(country) for country in sorted(countries)}
-    parts = words.take_apart(plan.title, cities, named, plan.terms)
-    row["audiences"] = codes.bits_of(plan.audiences or parts.audiences, codes.AUDIENCES)
-    row["year"], row["edition"] = parts.year or 0, parts.edition or 0
-    row["phase"], row["module"] = parts.phase or 0, parts.module or 0
-    _fill_words(row, "title", parts.words)
-    _fill_words(row, "summary", set(words.own_words(plan.description)) - set(parts.words))
+    names = {country: places.country_name(country) for country in sorted(countries)}
+    title = words.take_apart(plan.title, cities, names, (*plan.names, *plan.named))
+    told = words.read_text(plan.description, (*cities, *plan.names, *plan.named))
+    row["language"] = codes.index_of(title.language or told.language, codes.LANGUAGES)
+    row["audiences"] = codes.bits_of(plan.audiences or title.audiences or told.audiences, codes.AUDIENCES)
+    row["themes"] = codes.bits_of(plan.themes or title.themes | told.themes, codes.THEMES)
+    for given, flag in (
+        (plan.themes, THEMES_FROM_TEXT),
+        (plan.audiences, AUDIENCES_FROM_TEXT),
+        (plan.type, TYPE_FROM_TEXT),
+    ):
+        row["flags"] |= 0 if given else flag
+    row["type"] = codes.index_of(plan.type or _only(title.types) or _only(told.types), codes.TYPES)
+    row["mode"] = codes.index_of(plan.mode or title.mode, codes.MODES)
+    row["year"], row["edition"] = title.year or 0, title.edition or 0
+    row["phase"], row["module"] = title.phase or 0, title.module or 0
+    row["mentions"][0] = codes.country_words(title.countries or told.countries)
+    own = {named.organisation_key(name) for name in plan.names} - {""}
+    others = {named.organisation_key(name) for name in plan.named} | title.organisations | told.organisations
+    _fill(row, "own", (codes.hash64(key) for key in own))
+    _fill(row, "named", (codes.hash64(key) for key in others - own - {""}))
+    _fill_words(row, "title", title.words)
+    said = {stem for name in (*cities, *names.values()) for stem in words.stems(name)}
+    row["grams"][0] = _grams(stem for stem in words.stems(plan.title) if stem not in said)
+    if not row["cities"].any():
+        _fill(row, "cities", (codes.hash32(city) for city in title.cities))
+    # the old days of a postponed plan are in its title still
+    if not row["start"] and title.year and len(title.months) == 1 and plan.status != "postponed":
+        row["flags"] |= DATES_FROM_TEXT
+        first = date(title.year, next(iter(title.months)), 1)
+        _put_dates(row, interval(first, first, "month"), "month")
+    _fill_words(row, "summary", set(told.words) - set(title.words))
+
+
+def _only(values: frozenset[str]) -> str | None:
+    """The one value, where there is one: of two nothing is guessed."""
+    return next(iter(values)) if len(values) == 1 else None
+
+
+def _grams(tokens: Iterable[str]) -> list[int]:
+    """The letter triples of a title written without spaces, each a bit of 256: "PyConUK" is spelled like "PyCon UK"."""
+    text = "".join(token for token in tokens if token not in concepts.small_words() and not token.isdigit())
+    bits = 0
+    for at in range(len(text) - 2):
+        bits |= 1 << codes.hash32(text[at : at + 3]) % 256
+    return [bits >> 64 * word & 0xFFFF_FFFF_FFFF_FFFF for word in range(4)]
 
 
 def _fill_words(row: Any, column: str, found: Iterable[str]) -> None:

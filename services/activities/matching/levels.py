@@ -1,6 +1,7 @@
-"""How alike one plan is to many, field by field: each function gives, per row of the table, an index into its levels.
+"""How alike two plans are, field by field: each function takes two arrays of packed rows, of one length or one of length 1,
+and gives, per pair, an index into the field's levels.
 
-Every function is symmetric, and missing is no evidence: the level `unknown`. A new level needs a weight and a phrase.
+Every function is symmetric, and missing is no evidence: the level `unknown`. A new level needs weights and a phrase.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from services.activities.matching import codes, features
-from services.activities.matching.weights import FIRST
+from services.activities.matching.weights import SHIPPED
 
 Array = npt.NDArray[Any]
-Level = Callable[[Any, Array], Array]
+Level = Callable[[Array, Array], Array]
 
-NAMES: Mapping[str, tuple[str, ...]] = {field: tuple(levels) for field, levels in FIRST.fields.items()}
+NAMES: Mapping[str, tuple[str, ...]] = {field: tuple(levels) for field, levels in SHIPPED.fields.items()}
 """The levels of each field, in the order of their indexes. Another table of weights must name the same ones."""
 
 _WEEK, _MONTH, _QUARTER, _YEAR = (codes.PRECISIONS.index(p) + 1 for p in ("week", "month", "quarter", "year"))
@@ -27,33 +28,36 @@ _CAPACITY = np.array([False, *(code in codes.CAPACITY_BUILDING for code in codes
 _RELATED = np.uint64(codes.bits_of(codes.RELATED_AUDIENCES, codes.AUDIENCES))
 _ONLINE, _IN_PERSON = codes.index_of("online", codes.MODES), codes.index_of("in_person", codes.MODES)
 _TIER_WORTH = np.array([0, 1, 4, 8])
+_OWN_WORD = 3
+"""The tier of a title's own words, which do not survive translation; concepts (tiers 1 and 2) do."""
 
 
-def gap_days(one: Any, many: Array) -> Array:
+def gap_days(one: Any, other: Any) -> Array:
     """Whole days between two intervals: 0 when they share a day, 1 when one starts the day after the other ends."""
-    start = np.maximum(one["start"], many["start"]).astype(np.int64)
-    return np.maximum(start - np.minimum(one["end"], many["end"]), 0)
+    start = np.maximum(one["start"], other["start"]).astype(np.int64)
+    return np.maximum(start - np.minimum(one["end"], other["end"]), 0)
 
 
 def _pick(field: str, *cases: tuple[Array, str], default: str) -> Array:
-    """The first case that holds, row by row. (`np.select` does this, at ten times the cost for a handful of rows.)"""
+    """The first case that holds, pair by pair. (`np.select` does this, at ten times the cost for a handful of rows.)"""
     names = NAMES[field]
     size = np.broadcast_shapes(*(np.shape(when) for when, _ in cases))
-    found = np.full(size, names.index(default))
+    found = np.full(size, names.index(default), np.uint8)
     for when, name in reversed(cases):
         np.copyto(found, names.index(name), where=when)
     return found
 
 
-def _dates(one: Any, many: Array) -> Array:
-    shared = np.minimum(one["end"], many["end"]).astype(np.int64) - np.maximum(one["start"], many["start"]) + 1
-    union = np.maximum(one["end"], many["end"]).astype(np.int64) - np.minimum(one["start"], many["start"]) + 1
-    part, gap = np.maximum(shared, 0) / union, gap_days(one, many)
-    coarse = np.maximum(one["precision"], many["precision"])
-    both_month = (one["precision"] == _MONTH) & (many["precision"] == _MONTH) & (part == 1)
+def _dates(one: Array, other: Array) -> Array:
+    shared = np.minimum(one["end"], other["end"]).astype(np.int64) - np.maximum(one["start"], other["start"]) + 1
+    union = np.maximum(one["end"], other["end"]).astype(np.int64) - np.minimum(one["start"], other["start"]) + 1
+    part, gap = np.maximum(shared, 0) / union, gap_days(one, other)
+    coarse = np.maximum(one["precision"], other["precision"])
+    both_month = (one["precision"] == _MONTH) & (other["precision"] == _MONTH) & (part == 1)
+    same_start = (one["start"] == other["start"]) & (coarse < _WEEK)
     return _pick(
         "dates",
-        ((one["start"] == 0) | (many["start"] == 0), "unknown"),
+        ((one["start"] == 0) | (other["start"] == 0), "unknown"),
         ((gap > 0) & (gap <= 3) & (coarse <= _WEEK), "days apart"),
         ((gap > 0) & (gap <= 14) & (coarse <= _WEEK), "weeks apart"),
         ((gap > 0) & (gap <= 45) & (coarse <= _WEEK), "a month apart"),
@@ -64,40 +68,55 @@ def _dates(one: Any, many: Array) -> Array:
         (coarse == _QUARTER, "within the quarter"),
         (coarse == _MONTH, "within the month"),
         ((part == 1) & (coarse < _WEEK), "same"),
-        (part >= 0.6, "close"),
+        ((part >= 0.6) | (same_start & (part >= 0.3)), "close"),
         (part >= 0.4, "half"),
         default="touch",
     )
 
 
-def _meets(one: Array, many: Array) -> Array:
-    """Whether two columns of values (0 is empty) share one, per row."""
-    return ((one[None, :, None] == many[:, None, :]) & (one != 0)[None, :, None]).any(axis=(1, 2))
+def _meets(one: Array, other: Array) -> Array:
+    """Whether two columns of values (0 is empty) share one, per pair."""
+    return ((one[:, :, None] == other[:, None, :]) & (one != 0)[:, :, None]).any(axis=(1, 2))
 
 
-def _city(one: Any, many: Array) -> Array:
-    known = (one["cities"][0] != 0) & (many["cities"][:, 0] != 0)
-    return _pick("city", (~known, "unknown"), (_meets(one["cities"], many["cities"]), "same"), default="other")
+def _city(one: Array, other: Array) -> Array:
+    known = (one["cities"][:, 0] != 0) & (other["cities"][:, 0] != 0)
+    return _pick("city", (~known, "unknown"), (_meets(one["cities"], other["cities"]), "same"), default="other")
 
 
 def _count(bits: Array) -> Array:
-    counts = np.bitwise_count(bits).astype(np.int64)
-    return counts.sum(axis=-1) if counts.ndim > 1 else counts
+    return np.bitwise_count(bits).astype(np.int64).sum(axis=-1)
 
 
-def _country(one: Any, many: Array) -> Array:
-    known = one["venue_countries"].any() & many["venue_countries"].any(axis=1)
-    shared = (one["venue_countries"] & many["venue_countries"]).any(axis=1)
-    return _pick("country", (~known, "unknown"), (shared, "same"), default="other")
+def _country(one: Array, other: Array) -> Array:
+    """Where it is held; a posting that gives no venue says it in its title or text, perhaps."""
+
+    def place(rows: Array) -> tuple[Array, Array]:
+        venue: Array = rows["venue_countries"]
+        given: Array = np.any(venue, axis=1)
+        return given, np.where(given[:, None], venue, rows["mentions"])
+
+    (told_a, a), (told_b, b) = place(one), place(other)
+    told: Array = told_a & told_b
+    shared: Array = np.any(a & b, axis=1)
+    known: Array = np.any(a, axis=1) & np.any(b, axis=1)
+    return _pick(
+        "country",
+        (~known, "unknown"),
+        (shared & told, "same"),
+        (shared, "in the text"),
+        (told, "other"),
+        default="other in the text",
+    )
 
 
-def _beneficiaries(one: Any, many: Array) -> Array:
-    a, b = one["beneficiaries"], many["beneficiaries"]
+def _beneficiaries(one: Array, other: Array) -> Array:
+    a, b = one["beneficiaries"], other["beneficiaries"]
     shared, union = _count(a & b), _count(a | b)
-    assumed = (one["flags"] & features.BENEFICIARY_FROM_VENUE, many["flags"] & features.BENEFICIARY_FROM_VENUE)
+    assumed = (one["flags"] & features.BENEFICIARY_FROM_VENUE, other["flags"] & features.BENEFICIARY_FROM_VENUE)
     return _pick(
         "beneficiaries",
-        ((not a.any()) | ~b.any(axis=1) | ((assumed[0] != 0) & (assumed[1] != 0)), "unknown"),
+        (~a.any(axis=1) | ~b.any(axis=1) | ((assumed[0] != 0) & (assumed[1] != 0)), "unknown"),
         (((assumed[0] != 0) | (assumed[1] != 0)) & (shared > 0), "assumed"),
         ((assumed[0] != 0) | (assumed[1] != 0), "assumed other"),
         (2 * shared >= union, "same"),
@@ -106,52 +125,104 @@ def _beneficiaries(one: Any, many: Array) -> Array:
     )
 
 
-def _likeness(one: Array, many: Array) -> tuple[Array, Array]:
-    """Weighted Jaccard of two word columns (rare words weigh more), and the shared weight. Both per row."""
-    worth, worths = _TIER_WORTH[one & 3], _TIER_WORTH[many & 3]
-    hit = ((one[None, :, None] == many[:, None, :]) & (one != 0)[None, :, None]).any(axis=2)
-    shared = (hit * worth).sum(axis=1)
-    union = worth.sum() + worths.sum(axis=1) - shared
-    return shared / np.maximum(union, 1), shared
+def _translated(one: Array, other: Array) -> Array:
+    return (one["language"] != 0) & (other["language"] != 0) & (one["language"] != other["language"])
 
 
-def _title(one: Any, many: Array) -> Array:
-    part, shared = _likeness(one["title"], many["title"])
-    known = one["title"].any() & many["title"].any(axis=1)
+def _likeness(one: Array, other: Array, column: str) -> tuple[Array, Array, Array]:
+    """Weighted Jaccard of two word columns (rare words weigh more), the shared weight, and whether both have words.
+
+    Between two languages only concepts count: the words of one are not in the other.
+    """
+    a, b = one[column], other[column]
+    across = _translated(one, other)[:, None]
+    worth = np.where(across & ((a & 3) == _OWN_WORD), 0, _TIER_WORTH[a & 3])
+    others = np.where(across & ((b & 3) == _OWN_WORD), 0, _TIER_WORTH[b & 3])
+    hit = ((a[:, :, None] == b[:, None, :]) & (b != 0)[:, None, :]).any(axis=1)
+    shared, mine, theirs = (hit * others).sum(axis=1), worth.sum(axis=1), others.sum(axis=1)
+    return shared / np.maximum(mine + theirs - shared, 1), shared, (mine > 0) & (theirs > 0)
+
+
+def _title(one: Array, other: Array) -> Array:
+    part, shared, known = _likeness(one, other, "title")
+    across = _translated(one, other)
     telling = shared >= 16  # "Cybercrime training" twice proves little
     return _pick(
         "title",
         (~known, "unknown"),
+        (across & (part >= 0.6) & (shared >= 5), "translated"),
+        (across & (shared > 1), "translated in part"),
+        (across, "unknown"),
         ((part >= 0.8) & telling, "same"),
         ((part >= 0.55) & telling, "close"),
         ((part >= 0.35) & (shared >= 12), "like"),
+        (part >= 0.8, "same few words"),
         (part >= 0.18, "some"),
         (shared > 1, "few"),
         default="none",
     )
 
 
-def _summary(one: Any, many: Array) -> Array:
-    part, shared = _likeness(one["summary"], many["summary"])
-    known = one["summary"].any() & many["summary"].any(axis=1)
+def _spelling(one: Array, other: Array) -> Array:
+    """The letters of the two titles, words and spaces apart: compounds, typos, and words that two languages share."""
+    mine, theirs = _count(one["grams"]), _count(other["grams"])
+    alike = 2 * _count(one["grams"] & other["grams"]) / np.maximum(mine + theirs, 1)
+    return _pick(
+        "spelling",
+        ((mine < 2) | (theirs < 2), "unknown"),
+        (alike >= 0.9, "same"),
+        (alike >= 0.7, "close"),
+        (alike >= 0.5, "like"),
+        (alike >= 0.3, "some"),
+        default="other",
+    )
+
+
+def _told(one: Array, other: Array) -> Array:
+    """The worth of title words that the other's title does not have, but its description does."""
+    words = one["title"][:, :, None]
+    missing = ~(words == other["title"][:, None, :]).any(axis=2)
+    found = (words == other["summary"][:, None, :]).any(axis=2) & (one["title"] != 0)
+    return np.where(missing & found, _TIER_WORTH[one["title"] & 3], 0).sum(axis=1)
+
+
+def _summary(one: Array, other: Array) -> Array:
+    """Descriptions, and what one's description says of the other's title."""
+    part, shared, known = _likeness(one, other, "summary")
+    told = np.maximum(_told(one, other), _told(other, one))
     return _pick(
         "summary",
-        (~known, "unknown"),
         ((part >= 0.3) & (shared >= 24), "like"),
+        (told >= 8, "told"),
+        (~known, "unknown"),
         ((part >= 0.12) & (shared >= 12), "some"),
         default="few",
     )
 
 
-def _type(one: Any, many: Array) -> Array:
-    kin = _TYPE_CLASS[one["type"]] == _TYPE_CLASS[many["type"]]
+def _read(flag: int, one: Array, other: Array) -> Array:
+    """Whether one side does not give a field, and its words had to do."""
+    return ((one["flags"] | other["flags"]) & flag) != 0
+
+
+def _type(one: Array, other: Array) -> Array:
+    known = (one["type"] != 0) & (other["type"] != 0)
+    kin = _TYPE_CLASS[one["type"]] == _TYPE_CLASS[other["type"]]
     # one joint engagement is a law drafting mission to one partner and a training to the other; a conference is neither
-    mixed = _CAPACITY[one["type"]] & _CAPACITY[many["type"]]
-    return _pick("type", (one["type"] == many["type"], "same"), (kin, "kin"), (mixed, "mixed"), default="other")
+    mixed = _CAPACITY[one["type"]] & _CAPACITY[other["type"]]
+    return _pick(
+        "type",
+        (~known, "unknown"),
+        (one["type"] == other["type"], "same"),
+        (kin, "kin"),
+        (mixed, "mixed"),
+        (_read(features.TYPE_FROM_TEXT, one, other), "other in the text"),
+        default="other",
+    )
 
 
-def _audience(one: Any, many: Array) -> Array:
-    a, b = one["audiences"], many["audiences"]
+def _audience(one: Array, other: Array) -> Array:
+    a, b = one["audiences"], other["audiences"]
     kin = ((a & _RELATED) != 0) & ((b & _RELATED) != 0)
     return _pick(
         "audience",
@@ -159,83 +230,100 @@ def _audience(one: Any, many: Array) -> Array:
         (a == b, "same"),
         ((a & b) != 0, "some"),
         (kin, "kin"),
+        (_read(features.AUDIENCES_FROM_TEXT, one, other), "other in the text"),
         default="other",
     )
 
 
-def _themes(one: Any, many: Array) -> Array:
-    a, b = one["themes"], many["themes"]
-    unknown = (a == 0) | (b == 0)
-    return _pick("themes", (unknown, "unknown"), (a == b, "same"), ((a & b) != 0, "some"), default="other")
+def _themes(one: Array, other: Array) -> Array:
+    a, b = one["themes"], other["themes"]
+    return _pick(
+        "themes",
+        ((a == 0) | (b == 0), "unknown"),
+        (a == b, "same"),
+        ((a & b) != 0, "some"),
+        (_read(features.THEMES_FROM_TEXT, one, other), "other in the text"),
+        default="other",
+    )
 
 
-def _level(one: Any, many: Array) -> Array:
-    unknown = (one["level"] == 0) | (many["level"] == 0)
-    return _pick("level", (unknown, "unknown"), (one["level"] == many["level"], "same"), default="other")
+def _level(one: Array, other: Array) -> Array:
+    unknown = (one["level"] == 0) | (other["level"] == 0)
+    return _pick("level", (unknown, "unknown"), (one["level"] == other["level"], "same"), default="other")
 
 
-def _mode(one: Any, many: Array) -> Array:
-    a, b = one["mode"], many["mode"]
-    other = ((a == _ONLINE) & (b == _IN_PERSON)) | ((a == _IN_PERSON) & (b == _ONLINE))
-    return _pick("mode", (other, "other"), default="unknown")
+def _mode(one: Array, other: Array) -> Array:
+    a, b = one["mode"], other["mode"]
+    apart = ((a == _ONLINE) & (b == _IN_PERSON)) | ((a == _IN_PERSON) & (b == _ONLINE))
+    return _pick("mode", (apart, "other"), ((a == _ONLINE) & (b == _ONLINE), "both online"), default="unknown")
 
 
-def _language(one: Any, many: Array) -> Array:
-    known = (one["languages"][0] != 0) & (many["languages"][:, 0] != 0)
-    shared = _meets(one["languages"], many["languages"])
+def _language(one: Array, other: Array) -> Array:
+    """The languages that the course is given in (not those that its postings are written in)."""
+    known = (one["languages"][:, 0] != 0) & (other["languages"][:, 0] != 0)
+    shared = _meets(one["languages"], other["languages"])
     return _pick("language", (~known, "unknown"), (shared, "shared"), default="other")
 
 
-def _named(one: Any, many: Array) -> Array:
-    other_partner = one["partner"] != many["partner"]
-    mine = np.concatenate([one["partners"], one["funders"]])
-    theirs = np.concatenate([many["partners"], many["funders"]], axis=1)
-    names = (many["partner"][:, None] == mine[None, :]).any(axis=1)
-    named = (theirs == one["partner"]).any(axis=1)
+def _named(one: Array, other: Array) -> Array:
+    """Whether a posting names the other's partner, by its id in the registry or by a name in its text."""
+    apart = one["partner"] != other["partner"]
+    sides = [
+        (theirs["partner"][:, None] == mine[column]).any(axis=1)
+        for mine, theirs in ((one, other), (other, one))
+        for column in ("partners", "funders")
+    ]
+    names = sides[0] | sides[1] | _meets(one["named"], other["own"])
+    named = sides[2] | sides[3] | _meets(other["named"], one["own"])
+    third = _meets(one["named"], other["named"])
     return _pick(
-        "named", (other_partner & names & named, "both"), (other_partner & (names | named), "one"), default="unknown"
+        "named",
+        (apart & names & named, "both"),
+        (apart & (names | named), "one"),
+        (apart & third, "a third"),
+        default="unknown",
     )
 
 
 def _same(field: str, column: str) -> Level:
-    def level(one: Any, many: Array) -> Array:
-        return _pick(field, ((one[column] != 0) & (one[column] == many[column]), "same"), default="unknown")
+    def level(one: Array, other: Array) -> Array:
+        return _pick(field, ((one[column] != 0) & (one[column] == other[column]), "same"), default="unknown")
 
     return level
 
 
-def _ordinal(one: Any, many: Array) -> Array:
-    pairs = [(one[column], many[column]) for column in ("edition", "phase", "module")]
+def _ordinal(one: Array, other: Array) -> Array:
+    pairs = [(one[column], other[column]) for column in ("edition", "phase", "module")]
     both = [(a != 0) & (b != 0) for a, b in pairs]
-    other = np.any([known & (a != b) for known, (a, b) in zip(both, pairs, strict=True)], axis=0)
+    apart = np.any([known & (a != b) for known, (a, b) in zip(both, pairs, strict=True)], axis=0)
     one_only = np.any([(a != 0) != (b != 0) for a, b in pairs], axis=0)
     same = np.any(both, axis=0)
-    return _pick("ordinal", (other, "other"), (same, "same"), (one_only, "one"), default="unknown")
+    return _pick("ordinal", (apart, "other"), (same, "same"), (one_only, "one"), default="unknown")
 
 
-def _year(one: Any, many: Array) -> Array:
-    other = (one["year"] != 0) & (many["year"] != 0) & (one["year"] != many["year"])
-    return _pick("year", (other, "other"), default="unknown")
+def _year(one: Array, other: Array) -> Array:
+    apart = (one["year"] != 0) & (other["year"] != 0) & (one["year"] != other["year"])
+    return _pick("year", (apart, "other"), default="unknown")
 
 
-def _in_house(one: Any, many: Array) -> Array:
-    other = one["partner"] != many["partner"]
-    programme = one["programme"] != many["programme"]
-    return _pick("in_house", (other, "other partner"), (programme, "other programme"), default="same programme")
+def _in_house(one: Array, other: Array) -> Array:
+    apart = one["partner"] != other["partner"]
+    programme = one["programme"] != other["programme"]
+    return _pick("in_house", (apart, "other partner"), (programme, "other programme"), default="same programme")
 
 
 def _refers(field: str) -> Level:
-    def level(one: Any, many: Array) -> Array:
-        return _pick(field, ((one[field] == many["plan"]) | (many[field] == one["plan"]), "yes"), default="no")
+    def level(one: Array, other: Array) -> Array:
+        return _pick(field, ((one[field] == other["plan"]) | (other[field] == one["plan"]), "yes"), default="no")
 
     return level
 
 
-def _next_edition(one: Any, many: Array) -> Array:
-    same = (one["series"] != 0) & (one["series"] == many["series"])
-    known = (one["series_edition"] != 0) & (many["series_edition"] != 0)
-    other = same & known & (one["series_edition"] != many["series_edition"])
-    return _pick("next_edition", (other, "yes"), default="no")
+def _next_edition(one: Array, other: Array) -> Array:
+    same = (one["series"] != 0) & (one["series"] == other["series"])
+    known = (one["series_edition"] != 0) & (other["series_edition"] != 0)
+    apart = same & known & (one["series_edition"] != other["series_edition"])
+    return _pick("next_edition", (apart, "yes"), default="no")
 
 
 LEVELS: Mapping[str, Level] = MappingProxyType(
@@ -245,6 +333,7 @@ LEVELS: Mapping[str, Level] = MappingProxyType(
         "country": _country,
         "beneficiaries": _beneficiaries,
         "title": _title,
+        "spelling": _spelling,
         "summary": _summary,
         "type": _type,
         "audience": _audience,
@@ -263,3 +352,4 @@ LEVELS: Mapping[str, Level] = MappingProxyType(
         "next_edition": _next_edition,
     }
 )
+"""In the order in which an explanation tells them."""

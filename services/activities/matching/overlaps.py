@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from services.activities.matching import codes
-from services.activities.matching.features import BENEFICIARY_FROM_REGION, Features
+from services.activities.matching.features import BENEFICIARY_FROM_REGION, DATES_FROM_TEXT, THEMES_FROM_TEXT, Features
 from services.activities.matching.levels import gap_days
 from services.activities.matching.phrases import countries as country_names
 from services.activities.matching.phrases import labels, when
@@ -88,7 +88,8 @@ class Overlap:
 
 def checked(features: Features) -> bool:
     """Whether overlaps can be told at all: not without a date, not with only a year, not for a draft or cancelled plan."""
-    return features.matchable and features.dates is not None and features.precision != "year"
+    told = features.dates is not None and not features.row["flags"] & DATES_FROM_TEXT
+    return features.matchable and told and features.precision != "year"
 
 
 def overlap(one: Features, other: Features, rules: Rules = RULES) -> Overlap | None:
@@ -104,7 +105,14 @@ def overlap(one: Features, other: Features, rules: Rules = RULES) -> Overlap | N
     apart = int(gap_days(a.row, b.row))
     found: list[Overlap] = []
     for kind, rule in rules.by_kind.items():
-        if rule.on and apart <= rule.window and _fits(rule, a, b) and (audiences if kind == "audience" else themes):
+        shared = audiences if kind == "audience" else themes
+        if (
+            rule.on
+            and apart <= rule.window
+            and _fits(rule, a, b)
+            and shared
+            and not (kind == "effort" and _guessed(a, b))
+        ):
             severity = _severity(kind, a, b, apart, len(audiences), len(themes))
             why = _why(kind, a, b, apart, countries, audiences, themes)
             found.append(Overlap(kind, a.plan_id, b.plan_id, severity, why, apart, countries, audiences, themes))
@@ -129,6 +137,10 @@ def related(a: Features, b: Features) -> bool:
     if any(one[column] == other["plan"] or other[column] == one["plan"] for column in ("part_of", "follow_up_of")):
         return True
     return any(bool(one[column]) and one[column] == other[column] for column in ("part_of", "series"))
+
+
+def _guessed(a: Features, b: Features) -> bool:
+    return bool((a.row["flags"] | b.row["flags"]) & THEMES_FROM_TEXT)
 
 
 def _fits(rule: Rule, a: Features, b: Features) -> bool:

@@ -11,6 +11,20 @@ from shared.vocabulary import VOCABULARIES
 _PLAIN = {
     ("city", "same"): "same city",
     ("city", "other"): "different cities",
+    ("country", "in the text"): "same country, as far as the texts tell",
+    ("country", "other in the text"): "different countries, as far as the texts tell",
+    ("spelling", "same"): "titles spelled the same",
+    ("spelling", "close"): "titles spelled much alike",
+    ("spelling", "like"): "titles spelled somewhat alike",
+    ("spelling", "some"): "a few letters of the titles in common",
+    ("spelling", "other"): "titles differ",
+    ("title", "same few words"): "the same short title",
+    ("title", "translated"): "titles say the same in two languages",
+    ("title", "translated in part"): "titles share a subject in two languages",
+    ("summary", "told"): "one's description tells the other's title",
+    ("summary", "few"): "descriptions share little",
+    ("mode", "both online"): "both online",
+    ("named", "a third"): "both name the same third organisation",
     ("beneficiaries", "assumed"): "beneficiaries not named by both",
     ("beneficiaries", "assumed other"): "beneficiaries may differ",
     ("title", "same"): "the same title",
@@ -21,6 +35,9 @@ _PLAIN = {
     ("title", "none"): "titles differ",
     ("summary", "like"): "similar descriptions",
     ("summary", "some"): "descriptions share a subject",
+    ("audience", "other in the text"): "different audiences, as far as the texts tell",
+    ("themes", "other in the text"): "different themes, as far as the texts tell",
+    ("type", "other in the text"): "different types, as far as the texts tell",
     ("audience", "kin"): "related audiences",
     ("type", "kin"): "types of one kind",
     ("level", "same"): "same level",
@@ -109,7 +126,7 @@ def why(field: str, level: str, a: Features, b: Features) -> str:
         place = "venue country" if field == "country" else "beneficiaries"
         return f"{'different' if level == 'other' else 'same'} {place}{_list(countries(shared))}"
     if field == "type":
-        kinds = sorted({labels("type", (one.type,)) for one in (a, b)})
+        kinds = sorted({labels("type", (one.type,)) for one in (a, b) if one.type})
         return f"both {kinds[0]}" if level == "same" else f"different types ({', '.join(kinds)})"
     if field == "audience":
         return _vocabulary("audience", "audiences", level, _shared(a.audiences, b.audiences))

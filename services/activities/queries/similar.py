@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from services.activities.domain.content import Content
-from services.activities.domain.plan import Plan, text_of
+from services.activities.domain.plan import Plan
 from services.activities.matching import overlaps
 from services.activities.matching.engine import COVERAGE_TEXT, coverage, match
 from services.activities.matching.explain import explain
@@ -23,7 +23,7 @@ async def similar_plans(content: Content, owner: str, uow: ActivitiesUnit, princ
     """Visible plans that may be the same activity, or that would collide; the likeliest first, at most MOST of each."""
     now = uow.clock.now()
     draft = Plan(uow.ids.new("plan"), 1, owner, principal.id, True, "", "", content, now, now)
-    features = extract(text_of(draft, ()))
+    features = extract(await uow.text_of(draft))
     chosen = await uow.candidates_of(features)
     seen: dict[str, dict[str, Any]] = {}
     for plan_id in chosen.plan_ids:

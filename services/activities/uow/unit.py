@@ -13,7 +13,7 @@ from services.activities.domain.content import to_json
 from services.activities.domain.plan import Plan, countries_of, represent, text_of
 from services.activities.matching import candidates
 from services.activities.matching.engine import COVERAGE_TEXT, coverage
-from services.activities.matching.features import Features, extract, pack, unpack
+from services.activities.matching.features import Features, PlanText, extract, pack, unpack
 from services.activities.orm import (
     AlertRow,
     AlertSideRow,
@@ -107,7 +107,7 @@ class ActivitiesUnit(UnitOfWork):
 
         The plan's row is locked (or new) by now: its outbox row comes after it, so facts keep the order of versions.
         """
-        features = extract(text_of(plan, await self.terms(plan)))
+        features = extract(await self.text_of(plan))
         checked = COVERAGE_TEXT[coverage(features)]
         await self._write_row(plan, features, checked)
         await self._write_rows_of(plan, features, again=plan.version > 1)
@@ -183,14 +183,17 @@ class ActivitiesUnit(UnitOfWork):
         if rows:
             await self.session.execute(table.__table__.insert(), rows)
 
-    async def terms(self, plan: Plan) -> tuple[str, ...]:
-        """Names of the organisations concerned, resolved now and kept in the version's features."""
-        named = {plan.owner, *plan.facts.named_partners}
-        found = await self.session.execute(select(known.partner).where(known.partner.c.id.in_(sorted(named))))
-        terms: set[str] = {each.name for each in plan.content.partners if each.name}
+    async def text_of(self, plan: Plan) -> PlanText:
+        """The plan with the names of the organisations on it, resolved now and kept in the version's features."""
+        others = set(plan.facts.named_partners) - {plan.owner}
+        found = await self.session.execute(
+            select(known.partner).where(known.partner.c.id.in_(sorted({plan.owner, *others})))
+        )
+        names, named = set[str](), {each.name for each in (*plan.content.partners, *plan.content.funders) if each.name}
         for row in found:
-            terms |= {row.name, *([row.acronym] if row.acronym else []), *(alias["text"] for alias in row.aliases)}
-        return tuple(sorted(terms))
+            told = {row.name, *([row.acronym] if row.acronym else []), *(alias["text"] for alias in row.aliases)}
+            (names if row.id == plan.owner else named).update(told)
+        return text_of(plan, tuple(sorted(names)), tuple(sorted(named)))
 
     async def reread_plans_of(self, organisation: str) -> None:
         """Put the plans that name this organisation on the list of those whose features are to be read again."""
@@ -212,7 +215,7 @@ class ActivitiesUnit(UnitOfWork):
             plan = await self.plan(plan_id, lock=True)
             row = await self.session.get_one(PlanRow, plan_id)
             assert plan
-            features = extract(text_of(plan, await self.terms(plan)))
+            features = extract(await self.text_of(plan))
             if pack(features) != row.features:
                 row.features = pack(features)
                 await self._write_rows_of(plan, features)

@@ -37,8 +37,9 @@ async def test_the_same_training_posted_twice_gives_one_alert_that_says_why(serv
     assert "Colombo" in alert["sentence"] or "same city" in alert["sentence"]
     whole = await service.alert(alert["id"])
     [pair] = whole["explanation"]
-    total = pair["prior"] + sum(row["weight"] for row in pair["contributions"])
-    assert pair["probability"] == round(1 / (1 + 2 ** (-total / 100)), 4)
+    unrelated = pair["prior"][0] + sum(row["weight"] for row in pair["contributions"])
+    series = pair["prior"][1] + sum(row["series"] for row in pair["contributions"])
+    assert pair["probability"] == round(1 / (1 + 2 ** (-unrelated / 100) + 2 ** (-series / 100)), 4)
     assert await names(bus, alert["id"]) == ["alert.opened"]
 
 

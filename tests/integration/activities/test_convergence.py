@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from services.activities.domain.plan import text_of
 from services.activities.handlers import lane
 from services.activities.matching.features import extract, pack, unpack
 from services.activities.orm import PlanRow, VerdictRow
@@ -40,7 +39,7 @@ async def wanted(play: Play) -> Alerts:
         unit = play.unit(session, "test")
         for row in rows:
             plan = plan_of_row(row)
-            assert pack(extract(text_of(plan, await unit.terms(plan)))) == row.features
+            assert pack(extract(await unit.text_of(plan))) == row.features
     return live_alerts(features, {row.id for row in rows if row.tlp == "RED"}, list(play.verdicts.values()))
 
 

@@ -87,7 +87,8 @@ def demo_text(entry: dict[str, Any], terms: bool = True) -> PlanText:
         series=series.get("name"),
         edition=series.get("edition"),
         languages=tuple(body.get("languages", ())),
-        terms=tuple(name for slug in (entry["posted_by"], *linked) for name in NAMES.get(slug, ())) if terms else (),
+        names=NAMES.get(entry["posted_by"], ()) if terms else (),
+        named=tuple(name for slug in linked for name in NAMES.get(slug, ())) if terms else (),
     )
 
 

@@ -17,7 +17,7 @@ from services.activities.matching.features import PlanText, extract
 from services.activities.matching.levels import LEVELS, NAMES
 from services.activities.matching.phrases import why
 from services.activities.matching.table import FeatureTable
-from services.activities.matching.weights import FIRST
+from services.activities.matching.weights import SHIPPED
 from tests.unit.activities.matching_plans import features, text
 
 DAY = st.none() | st.dates(date(2026, 3, 1), date(2026, 5, 31))
@@ -54,10 +54,13 @@ def test_the_explanation_adds_up_to_the_probability_and_both_sides_hear_the_same
     rows = [extract(plan) for plan in plans]
     for one, other in pairwise(rows):
         found = compare(one, other)
-        total = found.prior + sum(row.weight for row in found.contributions)
-        assert found.score == total
-        assert found.probability == 1 / (1 + 2 ** (-total / 100))
-        assert (found.band == "none") == (found.probability < 0.5)
+        unrelated = found.prior[0] + sum(row.weight for row in found.contributions)
+        series = found.prior[1] + sum(row.series for row in found.contributions)
+        against, of_series = 2 ** (-unrelated / 100), 2 ** (-series / 100)
+        assert found.probability == pytest.approx(1 / (1 + against + of_series), rel=1e-12)
+        assert found.series == pytest.approx(of_series / (1 + against + of_series), rel=1e-12)
+        assert found.probability == pytest.approx(1 / (1 + 2 ** (-found.score / 100)), abs=0.004)
+        assert (found.band == "none") == (found.score < 0) == (found.kind != "duplicate")
         assert compare(other, one) == found
         assert found.a < found.b
 
@@ -189,13 +192,18 @@ def test_missing_is_no_evidence():
     }
     bare |= {"beneficiary_countries": (), "description": ""}
     found = compare(features(), features("plan_b", "org_b", title="Electronic evidence and darknet markets", **bare))
-    assert {row.field for row in found.contributions} <= {"title", "type"}
+    assert {row.field for row in found.contributions} <= {
+        "title",
+        "spelling",
+        "themes",
+        "type",
+    }  # the title's own words tell themes
 
 
 def test_month_against_days_asks_instead_of_telling():
     coarse = features("plan_b", "org_b", start=date(2026, 3, 1), end=None, precision="month")
     days, month = compare(features(), features("plan_b", "org_b")), compare(features(), coarse)
-    assert 0 < month.score < days.score
+    assert month.score < days.score
     apart = features("plan_b", "org_b", start=date(2026, 6, 1), end=None, precision="month")
     assert compare(features(), apart).band == "none"
 
@@ -207,16 +215,15 @@ def test_the_fingerprint_follows_what_was_compared_not_the_version():
     assert (found.versions, again.versions) == ((1, 1), (7, 1))
     assert again.fingerprint == found.fingerprint
     assert compare(features(end=date(2026, 3, 12)), other).fingerprint != found.fingerprint
-    assert compare(one, other, replace(FIRST, version="other")).fingerprint != found.fingerprint
+    assert compare(one, other, replace(SHIPPED, version="other")).fingerprint != found.fingerprint
 
 
 def test_every_level_has_a_weight_and_a_phrase():
-    assert set(LEVELS) == set(FIRST.fields) == set(NAMES)
+    assert set(LEVELS) == set(SHIPPED.fields) == set(NAMES)
     a, b = features(), features("plan_b", "org_b", start=date(2026, 5, 1), end=date(2026, 5, 2), type="meeting")
-    for field, levels in FIRST.fields.items():
-        for level, weight in levels.items():
-            assert isinstance(weight, int)
-            if weight:
+    for field, levels in SHIPPED.fields.items():
+        for level, worth in levels.items():
+            if any(worth):
                 assert why(field, level, a, b) != f"{field}: {level}"
                 assert why(field, level, a, b) == why(field, level, b, a)
 
@@ -237,6 +244,21 @@ def test_the_sentence_names_what_speaks_for_and_what_against():
     assert "same city (Kiev)" in said.sentence
     assert said.sentence.endswith("titles differ.")
     assert explain(compare(extract(a), extract(b))).sentence  # the packed rows alone do as well
-    nothing = explain(compare(extract(a), features("plan_b", "org_b")))
+    sibling = explain(compare(extract(a), features("plan_b", "org_b")))
+    assert sibling.sentence.startswith("Two of one series rather than the same")
+    nothing = explain(compare(extract(a), features("plan_b", "org_b", title="Treaty law", themes=("legislation",))))
     assert nothing.sentence.startswith("Not the same")
     assert nothing.change.startswith("This would change if")
+
+
+def test_a_month_in_a_title_is_evidence_and_not_a_date() -> None:
+    said = features(
+        "plan_b", "org_b", title="Electronic evidence course, March 2026", start=None, end=None, precision=None
+    )
+    assert coverage(said) == "no_date"
+    row = next(row for row in compare(features(), said).contributions if row.field == "dates")
+    assert row.level == "within the month"
+    stale = features(
+        title="Electronic evidence course, March 2026", start=None, end=None, precision=None, status="postponed"
+    )
+    assert stale.dates is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.activities.matching.engine import Match, compare, probability
 from services.activities.matching.groups import MAX_PARTNERS, MISSING, group, never_pairs
-from services.activities.matching.weights import FIRST
+from services.activities.matching.weights import SHIPPED
 from tests.unit.activities.matching_plans import features
 
 _LIKE = compare(features(), features("plan_b", "org_b"))
@@ -20,7 +20,7 @@ _LIKE = compare(features(), features("plan_b", "org_b"))
 def edge(a: str, b: str, score: int, in_house: bool = False) -> Match:
     a, b = sorted((a, b))
     return replace(
-        _LIKE, a=a, b=b, score=score, probability=probability(score), band=FIRST.band(score), in_house=in_house
+        _LIKE, a=a, b=b, score=score, probability=probability(score), band=SHIPPED.band(score), in_house=in_house
     )
 
 
