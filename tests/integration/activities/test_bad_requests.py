@@ -71,15 +71,17 @@ async def test_a_coordinator_says_for_whom(scene: Scene) -> None:
 
 async def test_a_key_used_with_another_body(on_both: Scene) -> None:
     headers = {"Idempotency-Key": "a plan of mine"}
-    first = await on_both.send("POST", "/plans", json=training(title="Once"), headers=headers)
+    # elsewhere, or it would be a side of the scene's alert
+    once = training(title="Once", start="2031-05-01", end="2031-05-02", venues=[{"country": "FJI"}])
+    first = await on_both.send("POST", "/plans", json=once, headers=headers)
     await on_both.service.settled()
     before = await on_both.rows()
-    again = await on_both.send("POST", "/plans", json=training(title="Once"), headers=headers)
+    again = await on_both.send("POST", "/plans", json=once, headers=headers)
     assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
     assert again.headers["location"] == first.headers["location"]
     assert await on_both.rows() == before
     await on_both.refused(422, "Idempotency-Key", "POST", "/plans", json=training(title="Twice"), headers=headers)
-    other = await on_both.send("POST", "/plans", IVAN, json=training(title="Once"), headers=headers)
+    other = await on_both.send("POST", "/plans", IVAN, json=once, headers=headers)
     assert other.json()["id"] != first.json()["id"]
     await on_both.service.settled()
 
