@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from services.activities.api import alerts, plans
 from services.activities.consumers import MATCHER, subscriptions
 from services.activities.handlers.timers import reread, wake_snoozed
+from services.activities.matching.features import build_tables
 from services.activities.orm import kernel, known
 from services.activities.settings import ActivitiesSettings
 from services.activities.uow.unit import SOURCE, TOPIC, ActivitiesUnit
@@ -36,6 +37,7 @@ def build(
 
     async def prepare() -> None:
         await (migrations.upgrade(db, config) if settings.migrate_at_start else migrations.require_current(db, config))
+        await asyncio.to_thread(build_tables)
 
     runtime = Runtime(
         name=NAME,

@@ -200,6 +200,13 @@ def extract(plan: PlanText) -> Features:
     return Features(plan.plan_id, row.tobytes())
 
 
+def build_tables() -> None:
+    """Build what texts are read by: a second, once a process. At start, or the first post pays for it."""
+    words.take_apart("Workshop")
+    named.organisation_key("UNODC")
+    named.organisations_in("UNODC")
+
+
 def pack(features: Features) -> bytes:
     """The bytes to store beside the plan: `ROW.itemsize` of them, format byte first."""
     return features.packed
