@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TypedDict, cast
 
-from shared.countries import resolve_country, written_names
+from shared.countries import fold, resolve_country, written_names
+from shared.lexicon import Lexicon
+from shared.places import known_cities
 from shared.vocabulary import DATA_FOLDER
 
 # Names and codes that in running text are mostly something else: RSA the cipher, "كل ما هو مالي" (financial), "того" (that).
@@ -38,6 +40,24 @@ _SOMETHING_ELSE = frozenset(
         "XK",
         "BiH",
         "RCI",
+    ]
+)
+# Words and countries that a capital does not make a city: "Male judges", "Nice work", "Guatemala".
+_NO_CITY = frozenset(
+    [
+        "male",
+        "nice",
+        "rio",
+        "kl",
+        "antigua",
+        "valencia",
+        "leon",
+        "granada",
+        "syracuse",
+        "cork",
+        "salvador",
+        "victoria",
+        "guatemala",
     ]
 )
 _ARTICLE = re.compile(r"^(?:(?:the|la|le|les|el|los|las) (?!salvador)|l['’])", re.IGNORECASE)
@@ -84,3 +104,30 @@ def region_names() -> Iterator[tuple[str, str]]:
     """(name or adjective, M49 code) of regions as titles have them: "West African", "centroamericano"."""
     for code, names in _words()["regions"].items():
         yield from ((name, code) for name in _split(names))
+
+
+def add_places(found: Lexicon) -> None:
+    """Countries, their adjectives, regions and cities."""
+    for name, code in country_names():
+        found.add(name, ("country", code), form=_place_form(name), whole=True)
+    for name, code in demonyms():
+        # Arabic stems are too short for this, and "polish" is a verb
+        exact = "\u0600" <= name[0] <= "\u06ff" or name == "polish"
+        found.add(name, ("country", code), form="name" if exact else "stem", whole=True)
+    for name, code in region_names():
+        for form in ("stem", "name"):
+            found.add(name, ("region", code), form=form, whole=True)
+    for name in names_of_no_country():
+        for form in ("stem", "name"):
+            found.add(name, ("no_country", ""), form=form, whole=True)
+    for name, city in known_cities():
+        if city and fold(name) not in _NO_CITY:
+            found.add(name, ("city", city), form="name", whole=True)
+    for node in found.entries():
+        facts = node.facts or ()
+        if any(kind == "country" for kind, _ in facts):  # Guatemala and Singapore are cities too
+            node.facts = tuple(fact for fact in facts if fact[0] not in ("city", "region"))
+
+
+def _place_form(name: str) -> str:
+    return "capitals" if name.isascii() and name.isupper() and len(name) < 5 else "name"

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 
 from services.activities.matching import concepts
-from services.activities.matching.lexicon import normal, phrases
+from shared.lexicon import normal, phrases
 from shared.places import fold
 
 LANGUAGES = ("ar", "de", "en", "es", "fr", "pt", "ru", "zh")

@@ -6,7 +6,9 @@ import re
 from functools import lru_cache
 
 from services.activities.matching import concepts
-from services.activities.matching.lexicon import Lexicon, Token, phrases, read, stem_of, tokens_of
+from shared.demonyms import add_places
+from shared.lexicon import Lexicon, Token, phrases, read, stem_of, tokens_of
+from shared.organisation_names import add_organisations, organisation_names, organisations
 from shared.places import countries_of_region, fold
 
 _ACRONYM = re.compile(r"[A-Z]{3,12}|[А-Я]{3,8}")
@@ -18,11 +20,11 @@ _MAX_LENGTH = 500
 def _lexicon() -> Lexicon:
     """Names of organisations and places, and the words that organisations' names are made of."""
     found = Lexicon(concepts.small_words())
-    concepts.add_places(found)
+    add_places(found)
     for code in countries_of_region("001"):
         found.add(code, ("country", code), form="capitals")
-    concepts.add_organisations(found)
-    for word, line in concepts.organisations()["words"].items():
+    add_organisations(found)
+    for word, line in organisations()["words"].items():
         for phrase in phrases(line):
             found.add(phrase, ("word", word))
             if word:
@@ -35,7 +37,7 @@ def _by_words() -> dict[frozenset[str], str]:
     """Significant words of a known name to its key, for names in another order; None of them under two keys."""
     found: dict[frozenset[str], str] = {}
     claimed: set[frozenset[str]] = set()
-    for names, keys in concepts.organisation_names():
+    for names, keys in organisation_names():
         for name in names:
             words = frozenset(token.stem for token in tokens_of(name, concepts.small_words()) if _tells(token))
             if len(words) > 2:
@@ -47,12 +49,12 @@ def _by_words() -> dict[frozenset[str], str]:
 
 @lru_cache(maxsize=1)
 def _keys() -> frozenset[str]:
-    return frozenset(key for _, keys in concepts.organisation_names() for key in keys)
+    return frozenset(key for _, keys in organisation_names() for key in keys)
 
 
 @lru_cache(maxsize=1)
 def _owners() -> dict[str, frozenset[str]]:
-    return {keys[0]: frozenset(keys[1:]) for _, keys in concepts.organisation_names() if len(keys) > 1}
+    return {keys[0]: frozenset(keys[1:]) for _, keys in organisation_names() if len(keys) > 1}
 
 
 @lru_cache(maxsize=8192)
@@ -112,7 +114,7 @@ def acronym(token: Token) -> str | None:
 
 @lru_cache(maxsize=1)
 def _not_names() -> frozenset[str]:
-    return frozenset(concepts.organisations()["not_names"].split())
+    return frozenset(organisations()["not_names"].split())
 
 
 def _tells(token: Token) -> bool:

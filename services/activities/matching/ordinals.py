@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from services.activities.matching.lexicon import Fact, Span, plain_of
+from shared.lexicon import Fact, Span, plain_of
 
 Count = Callable[[str, int], None]
 """Told what was counted, and which: ("phase", 2)."""

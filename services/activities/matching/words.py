@@ -15,7 +15,8 @@ from itertools import pairwise
 
 from services.activities.matching import concepts, named
 from services.activities.matching.language import language_of
-from services.activities.matching.lexicon import (
+from services.activities.matching.ordinals import ordinal, pull_numbered
+from shared.lexicon import (
     Lexicon,
     Span,
     normal,
@@ -25,7 +26,7 @@ from services.activities.matching.lexicon import (
     stem_of,
     tokens_of,
 )
-from services.activities.matching.ordinals import ordinal, pull_numbered
+from shared.organisation_names import add_name
 from shared.places import canonical_city, fold
 
 TITLE, TEXT = 1_000, 20_000
@@ -127,7 +128,7 @@ def own_words(text: str) -> tuple[str, ...]:
 def _read(text: str, own: Lexicon, names: Iterable[str], running: bool = False) -> TitleParts:
     for name in names:
         if key := named.organisation_key(name):
-            concepts.add_name(own, name, ("organisation", key))
+            add_name(own, name, ("organisation", key))
     found = _Found()
     plain = pull_numbered(normal(text), found.count)
     tokens = tokens_of(plain, concepts.small_words())

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.activities.matching import concepts
 from services.activities.matching.named import organisation_key, organisations_in
+from shared.organisation_names import organisation_names
 
 LINES = Path(__file__).with_name("organisation_names.txt").read_text("utf-8").splitlines()[1:]
 
@@ -23,7 +23,7 @@ def test_all_names_of_an_organisation_give_one_key_and_no_other_organisation_has
 def test_every_known_name_gives_its_own_key():
     wrong = {
         name: (organisation_key(name), keys[0])
-        for names, keys in concepts.organisation_names()
+        for names, keys in organisation_names()
         for name in names
         if organisation_key(name) != keys[0]
     }

@@ -182,7 +182,7 @@ def test_no_phrase_of_the_table_says_two_things_of_one_kind():
 
 
 def test_work_grows_with_the_length_of_a_text_and_not_faster(monkeypatch):
-    from services.activities.matching import lexicon
+    from shared import lexicon
 
     steps = 0
     longest = lexicon._longest
