@@ -5,7 +5,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, Date, Index, LargeBinary, MetaData, String, text
+from sqlalchemy import BigInteger, Column, Date, Index, Integer, LargeBinary, MetaData, String, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -25,7 +25,7 @@ class PlanRow(Base, table=True):
     """The present version. `facts` and `columns` are derived from `content`, stored for lists and events.
 
     `features` is the packed row that matching compares (services/activities/matching), `cluster` the key of the group
-    that the plan fell into last, both kept by this service alone.
+    that the plan fell into last, `matched` the version that had its turn in the lane last; all kept by this service alone.
     """
 
     __tablename__ = "plan"
@@ -45,6 +45,7 @@ class PlanRow(Base, table=True):
     activity: str = Field(sa_column=Column(String(64), nullable=False, index=True))
     home: str = Field(sa_column=Column(String(64), nullable=False))
     cluster: str = Field(sa_column=Column(String(64), nullable=False, index=True))
+    matched: int = 0
     features: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     checked: str = Field(sa_column=Column(String(60), nullable=False))
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
@@ -77,30 +78,13 @@ class PlanTagRow(Base, table=True):
     plan: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
 
 
-class PlanCountryRow(Base, table=True):
-    """Candidates by country and day (matching/candidates.py)."""
+class PlanKeyRow(Base, table=True):
+    """What a plan is found by, day by day (matching/candidates.py)."""
 
-    __tablename__ = "plan_country"
+    __tablename__ = "plan_key"
 
-    country: str = Field(sa_column=Column(String(3), primary_key=True))
-    day: date = Field(sa_column=Column(Date, primary_key=True))
-    plan: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
-
-
-class PlanThemeRow(Base, table=True):
-    __tablename__ = "plan_theme"
-
-    country: str = Field(sa_column=Column(String(3), primary_key=True))
-    theme: str = Field(sa_column=Column(String(40), primary_key=True))
-    day: date = Field(sa_column=Column(Date, primary_key=True))
-    plan: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
-
-
-class PlanWordRow(Base, table=True):
-    __tablename__ = "plan_word"
-
-    word: int = Field(sa_column=Column(AutoInt, primary_key=True, autoincrement=False))
-    month: int = Field(sa_column=Column(AutoInt, primary_key=True, autoincrement=False))
+    key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    day: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     plan: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
 
 

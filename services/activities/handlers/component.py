@@ -8,7 +8,7 @@ from services.activities.matching.engine import Contribution, Match, alike, fing
 from services.activities.matching.features import Features
 from services.activities.matching.table import FeatureTable
 from services.activities.orm import MatchRow, VerdictRow
-from services.activities.uow.unit import ActivitiesUnit
+from services.activities.uow.unit import ActivitiesUnit, Seen
 from shared.visibility import RED
 
 MAX_COMPONENT = 80
@@ -31,6 +31,8 @@ class Component:
         self.apart_by_people: set[Pair] = set()
         self.no_overlap: set[Pair] = set()
         self.red: set[str] = set()
+        self.waiting: set[str] = set()
+        """Plans whose present version has not had its turn in the lane."""
         self.capped = False
         self._alike: dict[str, set[str]] = {}
 
@@ -43,8 +45,10 @@ class Component:
         """Pairs that people decided on: their alert ends as decided, not as gone."""
         return {frozenset(pair) for pair in self.apart_by_people | self.no_overlap}
 
-    def meet(self, neighbours: dict[str, Features]) -> None:
-        self.neighbours, self.everybody = neighbours, self.features | neighbours
+    def meet(self, neighbours: Mapping[str, Seen]) -> None:
+        self.neighbours = {key: one.features for key, one in neighbours.items()}
+        self.everybody = self.features | self.neighbours
+        self.waiting |= {key for key, one in neighbours.items() if not one.matched}
 
     def partner(self, plan: str) -> str:
         return str((self.features.get(plan) or self.neighbours[plan]).partner)
@@ -76,6 +80,7 @@ class Component:
         seen = await uow.seen(members)
         state.features = {key: one.features for key, one in seen.items()}
         state.red = {key for key, one in seen.items() if one.tlp == RED}
+        state.waiting = {key for key, one in seen.items() if not one.matched}
         state.edges = {pair: match_of(row.document) for pair, row in rows.items()}
         await state._read_verdicts(verdicts.values(), uow)
         state.apart = state.apart_by_people | groups.never_pairs(

@@ -134,6 +134,10 @@ def _pairs(command: Decide, row: AlertRow, partners: Mapping[str, int]) -> list[
         if plan not in plans:
             raise Invalid([FieldError(f"#/plans/{index}", "not_a_side", "this plan is not on the alert")])
     chosen = sorted(set(command.plans))
+    if chosen and command.verdict in STATUS_AFTER:
+        raise Invalid(
+            [FieldError("#/plans", "not_here", "goes with link and distinct; the others are about the whole alert")]
+        )
     if command.verdict == "distinct" and chosen:
         rest = [plan for plan in plans if plan not in chosen]
         if not rest:

@@ -40,6 +40,7 @@ async def rematch(plan_id: str, uow: ActivitiesUnit) -> None:
     # numpy on a few thousand rows is milliseconds, but the loop also carries heartbeats
     found = await asyncio.to_thread(match, features, FeatureTable.of(others[key] for key in sorted(others)))
     await _store_matches(plan_id, before, found, uow)
+    await uow.had_its_turn(plan_id, features.version)
     around = {each for row in before for each in (row.a, row.b)} | {each for one in found for each in one.pair}
     await settle({plan_id}, uow, around, {plan_id: chosen})
 
@@ -144,11 +145,11 @@ async def _overlaps(
     """Overlaps of the touched activities with their neighbours, and the plans of those neighbours."""
     around: set[str] = set()
     for plan in sorted(state.features):
-        near = chosen.get(plan) or await uow.candidates_of(state.features[plan])
-        around.update(near.placed)
+        near = chosen.get(plan) or await uow.candidates_of(state.features[plan], meeting=True)
+        around.update(near.meeting)
     outside = around - state.plans
     homes = await uow.activities_around(outside) if outside else {}
-    state.meet(await uow.features(plan for plans in homes.values() for plan in plans))
+    state.meet(await uow.seen(plan for plans in homes.values() for plan in plans))
     activities = {group.key: group.plans for group in clustered} | homes
     found: list[Wanted] = []
     done: set[frozenset[str]] = set()
@@ -173,7 +174,7 @@ def _between(left: Sequence[str], right: Sequence[str], state: Component) -> ove
     found = overlaps.between([everybody[a] for a in left], [everybody[b] for b in right])
     # A plan that was committed a moment ago is seen here before its own turn in the lane. If it may be the same activity,
     # that question comes first: else an overlap would open now and close again when its turn comes.
-    unasked = pairs - state.edges.keys() - state.apart
+    unasked = {pair for pair in pairs if state.waiting & set(pair)} - state.edges.keys() - state.apart
     return None if found and any(state.may_be_one(pair) for pair in unasked) else found
 
 

@@ -1,19 +1,24 @@
 """Which stored plans to fetch for one plan: pure descriptions of rows and ranges, the caller does the reading.
 
-Side tables, one row a line:  plan_country(country, day, plan_id)   plan_theme(country, theme, day, plan_id)
-plan_word(word, month, plan_id). A plan leaves the same rows as it asks for, so either of two plans finds the other,
-whichever was posted first. A plan without a date leaves none and asks for none: it is "not checked".
+One side table, plan_key(key, day, plan): a plan leaves a row for each thing that two postings of one activity tend to
+share (a country, a city, a rare word, a partner, its own reference ...) on each of its days, and asks for the same keys
+around its own days; so either of two plans finds the other, whichever was posted first. Every range has a limit, and the
+whole has one: what is cut is what shares least, then what lies farthest in time, never what was stored last.
 
-A range query over starts would miss a plan that started long ago and still runs, so a long plan leaves one row per
-`STEP` days; every day that it covers is at most `STEP` - 1 days after one of its rows.
+A range over starts would miss a plan that started long ago and still runs, so a long plan leaves one row per `STEP` days;
+every day that it covers is at most `STEP` - 1 days after one of its rows. A plan without a date leaves its rows on day
+`UNDATED`, asks for every day, newest first, and is asked for by everybody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
+from typing import NamedTuple
 
+from services.activities.matching import codes
 from services.activities.matching.features import CUT, Features
 from services.activities.matching.overlaps import RULES, Rules, checked
 
@@ -21,80 +26,72 @@ STEP = 45
 DUPLICATE_DAYS = 45
 """How far apart the dates of two postings of one activity may be typed."""
 MAX_ROWS_OF_A_PLAN = 2000
-"""Rows in `plan_country`; the world for three years is cut, and the plan says so."""
-MAX_COUNTRY_ROWS = 1200
-MAX_THEME_ROWS = 600
-MAX_WORD_ROWS = 600
-"""Rows to read per range, nearest in date first; one more read than this means the answer is capped."""
+"""Rows in `plan_key`; the world for three years is cut, and the plan says so."""
+MAX_RANGES = 400
+"""Ranges that one plan may ask for."""
+MAX_CANDIDATES = 500
+"""Plans that one plan is compared with."""
+UNDATED, LAST_DAY = 0, date.max.toordinal()
+"""Days are ordinals (1 is 1 January of year 1); 0 is no day."""
 
 
 @dataclass(frozen=True)
-class CountryRow:
-    country: str
-    day: date
+class Kind:
+    """A kind of key. `rows`: most rows to read for all keys of the kind together, on each side of the plan's middle day.
+    `worth`: what sharing one says for being compared at all. `meets`: whether plans that share one may overlap."""
+
+    rows: int
+    worth: int
+    meets: bool = False
 
 
-@dataclass(frozen=True)
-class ThemeRow:
-    country: str
-    theme: str
-    day: date
+KINDS = MappingProxyType(
+    {
+        # in this order they fill MAX_ROWS_OF_A_PLAN and MAX_RANGES
+        "reference": Kind(rows=50, worth=20),
+        "word": Kind(rows=600, worth=3),
+        "organiser": Kind(rows=200, worth=3),
+        "named": Kind(rows=200, worth=3),
+        "city": Kind(rows=200, worth=3),
+        "country": Kind(rows=300, worth=1),
+        "audience": Kind(rows=300, worth=2, meets=True),
+        "theme": Kind(rows=400, worth=2, meets=True),
+    }
+)
 
 
-@dataclass(frozen=True)
-class WordRow:
-    """`word` is a 32-bit hash, `month` is year * 12 + month - 1."""
+class Row(NamedTuple):
+    """What a plan leaves in plan_key (its id is the caller's to add). `key`: signed 64 bits."""
 
-    word: int
-    month: int
+    key: int
+    day: int
+
+
+class Range(NamedTuple):
+    """Rows of `key` with first <= day <= last, nearest to `middle`: at most `most` from it on and `most` before it."""
+
+    key: int
+    first: int
+    middle: int
+    last: int
+    most: int
+    worth: int
+    meets: bool
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What a plan leaves in the side tables (its id is the caller's to add)."""
+    """The rows of one plan. `capped`: it is wider than its rows can say."""
 
-    countries: tuple[CountryRow, ...]
-    themes: tuple[ThemeRow, ...]
-    words: tuple[WordRow, ...]
+    rows: tuple[Row, ...]
     capped: bool
 
 
 @dataclass(frozen=True)
-class CountryRange:
-    """`country` = and `day` between `first` and `last`, both included; at most `limit` rows, nearest to `middle`."""
-
-    country: str
-    first: date
-    last: date
-    middle: date
-    limit: int = MAX_COUNTRY_ROWS
-
-
-@dataclass(frozen=True)
-class ThemeRange:
-    country: str
-    theme: str
-    first: date
-    last: date
-    middle: date
-    limit: int = MAX_THEME_ROWS
-
-
-@dataclass(frozen=True)
-class WordRange:
-    word: int
-    first: int
-    last: int
-    limit: int = MAX_WORD_ROWS
-
-
-@dataclass(frozen=True)
-class Keys:
+class Ranges:
     """The bounded ranges to read for one plan. `capped`: the plan itself was cut, so the answer may be incomplete."""
 
-    countries: tuple[CountryRange, ...]
-    themes: tuple[ThemeRange, ...]
-    words: tuple[WordRange, ...]
+    ranges: tuple[Range, ...]
     capped: bool
 
 
@@ -102,93 +99,105 @@ class Keys:
 class Chosen:
     """Plan ids in canonical order. `capped`: the budget cut something, so say so on what comes of it.
 
-    `placed`: those found by country and time; plans that only share words of the title can match, but never collide.
+    `meeting`: those that may overlap as well; plans that only share words of the title can match, but never collide.
     """
 
     plan_ids: tuple[str, ...]
     capped: bool
-    placed: tuple[str, ...] = ()
+    meeting: tuple[str, ...] = ()
 
 
 def rows(features: Features) -> Rows:
-    """The side-table rows of a plan; empty for drafts, cancelled plans and plans without a date."""
-    dates = features.dates
-    if dates is None or not features.matchable:
-        return Rows((), (), (), False)
-    days = _anchors(*dates)
-    countries = [CountryRow(country, day) for country in _countries(features) for day in days]
-    themes: list[ThemeRow] = []
-    if _effort(features):
-        themes = [ThemeRow(c, theme, day) for c in features.beneficiaries for theme in features.themes for day in days]
-    months = range(_month(dates[0]), _month(dates[1]) + 1)
-    words = [WordRow(word, month) for word in _words(features) for month in months]
-    every = (countries, themes, words)
-    capped = _cut(features) or any(len(kind) > MAX_ROWS_OF_A_PLAN for kind in every)
-    return Rows(
-        tuple(countries[:MAX_ROWS_OF_A_PLAN]),
-        tuple(themes[:MAX_ROWS_OF_A_PLAN]),
-        tuple(words[:MAX_ROWS_OF_A_PLAN]),
-        capped,
-    )
+    """The rows that a plan leaves; none for drafts, postponed and cancelled plans."""
+    if not features.compared:
+        return Rows((), False)
+    days = _anchors(features)
+    left: dict[Row, None] = {}
+    for kind, value in _left(features):
+        left |= dict.fromkeys(Row(_key(kind, value), day) for day in ((UNDATED,) if kind == "reference" else days))
+    found = tuple(left)
+    return Rows(found[:MAX_ROWS_OF_A_PLAN], len(found) > MAX_ROWS_OF_A_PLAN or _cut(features))
 
 
-def keys(features: Features, rules: Rules = RULES) -> Keys:
-    """The ranges that hold every stored plan which can match or overlap this one (up to the limits)."""
-    dates = features.dates
-    if dates is None or not features.matchable:
-        return Keys((), (), (), False)
-    first, last = dates
-    middle = date.fromordinal((first.toordinal() + last.toordinal()) // 2)
-    # the side tables hold a row up to STEP - 1 days before the day that matters
-    from_day, to_day = _shift(first, -DUPLICATE_DAYS - STEP + 1), _shift(last, DUPLICATE_DAYS)
-    countries = tuple(CountryRange(country, from_day, to_day, middle) for country in _countries(features))
-    themes: tuple[ThemeRange, ...] = ()
-    if _effort(features, rules):
-        from_day, to_day = _shift(first, -rules.widest - STEP + 1), _shift(last, rules.widest)
-        themes = tuple(
-            ThemeRange(country, theme, from_day, to_day, middle)
-            for country in features.beneficiaries
-            for theme in features.themes
-        )
-    words = tuple(WordRange(word, _month(first) - 1, _month(last) + 1) for word in _words(features))
-    return Keys(countries, themes, words, _cut(features))
+def ranges(features: Features, rules: Rules = RULES, *, meeting: bool = False) -> Ranges:
+    """The ranges that hold every stored plan which can match or overlap this one (up to the limits).
+
+    meeting: only those that can overlap it.
+    """
+    if not features.compared or (meeting and not checked(features)):
+        return Ranges((), False)
+    by_kind: dict[str, list[str]] = {}
+    for kind, value in _asked(features):
+        if KINDS[kind].meets or not meeting:
+            by_kind.setdefault(kind, []).append(value)
+    found: list[Range] = []
+    for kind, values in by_kind.items():
+        what = KINDS[kind]
+        most = max(what.rows // len(values), 10)
+        spans = _spans(features, kind, rules, meeting)
+        found += [Range(_key(kind, value), *span, most, what.worth, what.meets) for value in values for span in spans]
+    return Ranges(tuple(found[:MAX_RANGES]), _cut(features) or len(found) > MAX_RANGES)
 
 
-def choose(found: Iterable[tuple[date, str]], middle: date, limit: int) -> Chosen:
-    """The nearest `limit` plans of the (day, plan id) rows that a range gave; ties by plan id, so always the same ones."""
-    nearest: dict[str, int] = {}
-    for day, plan_id in found:
-        distance = abs((day - middle).days)
-        nearest[plan_id] = min(distance, nearest.get(plan_id, distance))
-    ordered = sorted(nearest, key=lambda plan_id: (nearest[plan_id], plan_id))
-    return Chosen(tuple(sorted(ordered[:limit])), len(ordered) > limit)
+def _left(features: Features) -> Iterator[tuple[str, str]]:
+    """(kind, value) of every key that a plan is found by."""
+    row = features.row
+    if row["reference"]:
+        yield "reference", str(row["reference"])
+    yield from (("word", str(word)) for word in _words(features))
+    yield from (("organiser", str(one)) for one in row["own"] if one)
+    yield from (("named", str(one)) for one in row["named"] if one)
+    yield from (("city", str(one)) for one in row["cities"] if one)
+    yield from (("country", one) for one in _countries(features))
+    yield from (("audience", f"{c} {each}") for c in features.beneficiaries for each in features.audiences)
+    yield from (("theme", f"{c} {each}") for c in features.beneficiaries for each in features.themes)
+
+
+def _asked(features: Features) -> Iterator[tuple[str, str]]:
+    """(kind, value) of every key that a plan looks for: its own, but for organisations. Who is named here may have posted
+    the other plan, or be named there too; who posts here may be named there. All else of one poster is its own business."""
+    row = features.row
+    yield from ((kind, value) for kind, value in _left(features) if kind not in ("organiser", "named"))
+    yield from (("organiser", str(one)) for one in row["named"] if one)
+    yield from (("named", str(one)) for one in (*row["named"], *row["own"]) if one)
+
+
+def _spans(features: Features, kind: str, rules: Rules, meeting: bool) -> list[tuple[int, int, int]]:
+    """(first, middle, last) days to read for a kind of key."""
+    undated = (UNDATED, UNDATED, UNDATED)
+    if kind == "reference":
+        return [undated]
+    if features.dates is None:
+        return [undated, (UNDATED + 1, LAST_DAY, LAST_DAY)]
+    first, last = (day.toordinal() for day in features.dates)
+    # without a kind of key of its own an overlap of the audience is found by the same window as a duplicate
+    within = max(rules.widest, DUPLICATE_DAYS) if kind == "theme" else DUPLICATE_DAYS
+    # the side table holds a row up to STEP - 1 days before the day that matters
+    near = max(first - within - STEP + 1, UNDATED + 1), (first + last) // 2, min(last + within, LAST_DAY)
+    return [near] if meeting else [near, undated]
+
+
+def _key(kind: str, value: str) -> int:
+    """A signed 64-bit number, as the databases keep it."""
+    found = codes.hash64(f"{kind} {value}")
+    return found - (1 << 64) if found >> 63 else found
+
+
+def _anchors(features: Features) -> Iterable[int]:
+    if features.dates is None:
+        return (UNDATED,)
+    first, last = features.dates
+    return range(first.toordinal(), last.toordinal() + 1, STEP)
 
 
 def _countries(features: Features) -> tuple[str, ...]:
     return tuple(sorted({*features.venue_countries, *features.beneficiaries}))
 
 
-def _effort(features: Features, rules: Rules = RULES) -> bool:
-    types = rules.by_kind["effort"].types
-    return rules.by_kind["effort"].on and checked(features) and (types is None or features.type in types)
-
-
 def _words(features: Features) -> tuple[int, ...]:
     """Hashes of the title's own words, rarest first; forms ("course") lead nowhere."""
     found = (int(word) for word in features.row["title"] if word & 3 > 1)
     return tuple(sorted(found, key=lambda word: (-(word & 3), word)))
-
-
-def _anchors(first: date, last: date) -> tuple[date, ...]:
-    return tuple(date.fromordinal(day) for day in range(first.toordinal(), last.toordinal() + 1, STEP))
-
-
-def _month(day: date) -> int:
-    return day.year * 12 + day.month - 1
-
-
-def _shift(day: date, days: int) -> date:
-    return date.fromordinal(min(max(day.toordinal() + days, date.min.toordinal()), date.max.toordinal()))
 
 
 def _cut(features: Features) -> bool:

@@ -55,6 +55,8 @@ CAPACITY_BUILDING = frozenset(
 """Types whose effort a country can absorb only so much of. Gatherings and one-off talks are outside."""
 
 UNMATCHED_STATUSES = frozenset({"draft", "cancelled"})
+UNCOMPARED_STATUSES = UNMATCHED_STATUSES | {"postponed"}
+"""A postponed plan's days no longer hold. What people linked it to stays; it is compared again when it has new dates."""
 RELATED_AUDIENCES = frozenset({"investigators", "forensic_examiners", "financial_intelligence", "cert"})
 """Desks of one law enforcement house: two partners often name the same people by different ones of these."""
 

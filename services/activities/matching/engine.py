@@ -33,7 +33,7 @@ COVERAGE_TEXT: dict[Coverage, str] = {
 }
 COARSE = frozenset({"same month", "within the month", "within the quarter", "within the year"})
 """Levels of dates that agree only as far as they are known."""
-_REFUSED = np.array([codes.index_of(status, codes.STATUSES) for status in codes.UNMATCHED_STATUSES])
+_REFUSED = np.array([codes.index_of(status, codes.STATUSES) for status in codes.UNCOMPARED_STATUSES])
 # log2(1 + 2^-x) in 1/100 bit for x in 1/100 bit: a table, so that the odds are whole numbers, the same everywhere
 _SOFT = np.array([round(100 * log2(1 + 2 ** (-x / 100))) for x in range(1001)], np.int32)
 
@@ -109,9 +109,10 @@ class Match:
 def match(features: Features, table: FeatureTable, weights: Weights = SHIPPED) -> list[Match]:
     """Plans of the table that may be the same activity as this one, most probable first, then by plan id.
 
-    Only pairs of at least the band `probable` come back. The plan itself, drafts and cancelled plans never do.
+    Only pairs of at least the band `probable` come back. The plan itself, drafts, postponed and
+    cancelled plans never do.
     """
-    if not len(table) or not features.matchable:
+    if not len(table) or not features.compared:
         return []
     found = [compare(features, table.at(index), weights) for index in _kept(features, table, weights)]
     return sorted(found, key=lambda one: (-one.score, one.a, one.b))
@@ -119,7 +120,7 @@ def match(features: Features, table: FeatureTable, weights: Weights = SHIPPED) -
 
 def alike(features: Features, table: FeatureTable, weights: Weights = SHIPPED) -> set[str]:
     """Ids of the plans that `match` would return, without their explanations."""
-    if not len(table) or not features.matchable:
+    if not len(table) or not features.compared:
         return set()
     return {table.ids[index] for index in _kept(features, table, weights)}
 
@@ -185,8 +186,8 @@ def judged(a: Features, b: Features, levels: Mapping[str, str], weights: Weights
 def _band(odds: int, rows: list[Contribution], weights: Weights) -> Band:
     """How sure: where one side gives no day, that is asked, never told, whatever else speaks for it."""
     band = cast(Band, weights.band(odds))
-    coarse = any(row.field == "dates" and row.level in COARSE for row in rows)
-    return "probable" if coarse and band in ("certain", "likely") else band
+    by_day = any(row.field == "dates" and row.level not in COARSE for row in rows)
+    return "probable" if band in ("certain", "likely") and not by_day else band
 
 
 def coverage(features: Features) -> Coverage:

@@ -158,6 +158,11 @@ class Features:
         """Drafts are nobody's business yet and a cancelled plan collides with nothing."""
         return self.status not in codes.UNMATCHED_STATUSES
 
+    @property
+    def compared(self) -> bool:
+        """Whether it is held against others now: a postponed plan waits for its new dates."""
+        return self.status not in codes.UNCOMPARED_STATUSES
+
     @cached_property
     def themes(self) -> tuple[str, ...]:
         return codes.codes_of(int(self.row["themes"]), codes.THEMES)

@@ -1,70 +1,87 @@
-"""The stored plans that one plan is held against: bounded range scans on the side tables (matching/candidates.py says which)."""
+"""The stored plans that one plan is held against: bounded range scans on plan_key (matching/candidates.py says which)."""
 
-from collections.abc import Sequence
+import json
 from typing import Any
 
-from sqlalchemy import literal, select, union_all
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
-from services.activities.matching import candidates
-from services.activities.matching.features import Features
-from services.activities.orm import PlanCountryRow, PlanThemeRow, PlanWordRow
+from services.activities.matching.candidates import MAX_CANDIDATES, Ranges
 
-MAX_CANDIDATES = 5000
-"""Rows read per side table and direction in time; the nearest in date stay (matching/candidates.py), and the answer says `capped`."""
+# Two scans of the index outward from the middle day for each range, so that a limit cuts what is farthest in time and never
+# depends on stored order. Then the plans by what they share, the best first, each with what matching reads of it.
+_SCANS = {
+    "postgresql": """
+ask AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(CAST(:ranges AS json))
+        AS one(n int, key bigint, first int, middle int, last int, most int, worth int, meets int)
+),
+hit AS MATERIALIZED (
+    SELECT ask.n, ask.most, ask.worth, ask.meets, side.later, side.plan, abs(side.day - ask.middle) AS far
+    FROM ask CROSS JOIN LATERAL (
+        (SELECT plan, day, 1 AS later FROM plan_key
+            WHERE plan_key.key = ask.key AND day BETWEEN ask.middle AND ask.last
+            ORDER BY day, plan LIMIT ask.most + 1)
+        UNION ALL
+        (SELECT plan, day, 0 AS later FROM plan_key
+            WHERE plan_key.key = ask.key AND day >= ask.first AND day < ask.middle
+            ORDER BY day DESC, plan DESC LIMIT ask.most + 1)
+    ) AS side
+)""",
+    # SQLite has no LATERAL. A list of row ids may depend on the row outside of it, but for its limit: that is the widest
+    # range's for all, and each keeps its own share after that.
+    "sqlite": """
+ask AS MATERIALIZED (
+    SELECT json_extract(value, '$.n') AS n, json_extract(value, '$.key') AS "key",
+        json_extract(value, '$.first') AS first, json_extract(value, '$.middle') AS middle,
+        json_extract(value, '$.last') AS last, json_extract(value, '$.most') AS most,
+        json_extract(value, '$.worth') AS worth, json_extract(value, '$.meets') AS meets
+    FROM json_each(:ranges)
+),
+side AS (
+    SELECT ask.n, ask.most, ask.worth, ask.meets, 1 AS later, found.plan, found.day - ask.middle AS far,
+        row_number() OVER (PARTITION BY ask.n ORDER BY found.day, found.plan) AS place
+    FROM ask CROSS JOIN plan_key AS found ON found.rowid IN (
+        SELECT rowid FROM plan_key WHERE plan_key."key" = ask."key" AND day BETWEEN ask.middle AND ask.last
+        ORDER BY day, plan LIMIT :widest)
+    UNION ALL
+    SELECT ask.n, ask.most, ask.worth, ask.meets, 0 AS later, found.plan, ask.middle - found.day AS far,
+        row_number() OVER (PARTITION BY ask.n ORDER BY found.day DESC, found.plan DESC) AS place
+    FROM ask CROSS JOIN plan_key AS found ON found.rowid IN (
+        SELECT rowid FROM plan_key WHERE plan_key."key" = ask."key" AND day >= ask.first AND day < ask.middle
+        ORDER BY day DESC, plan DESC LIMIT :widest)
+),
+hit AS MATERIALIZED (SELECT * FROM side WHERE place <= most + 1)""",
+}
+_CHOICE = """
+shared AS (
+    SELECT n, plan, max(worth) AS worth, max(meets) AS meets, min(far) AS far FROM hit GROUP BY n, plan
+),
+best AS (
+    SELECT plan, sum(worth) AS worth, max(meets) AS meets, min(far) AS far FROM shared WHERE plan <> :plan
+    GROUP BY plan ORDER BY sum(worth) DESC, min(far), plan LIMIT :most
+),
+cut AS (SELECT count(*) AS ranges FROM (SELECT 1 FROM hit GROUP BY n, later, most HAVING count(*) > most) AS full_ones)
+SELECT plan.id, plan.version, plan.matched, plan.features, plan.owner, plan.tlp, plan.cluster, best.meets,
+    (SELECT ranges FROM cut) AS cut
+FROM best JOIN plan ON plan.id = best.plan ORDER BY best.worth DESC, best.far, best.plan"""
+_STATEMENTS = {dialect: text(f"WITH{scans},{_CHOICE}") for dialect, scans in _SCANS.items()}
+_COLUMNS = ("key", "first", "middle", "last", "most", "worth", "meets")
 
 
-async def nearby(session: AsyncSession, features: Features) -> candidates.Chosen:
-    """Stored plans that can match or overlap this one, itself left out: bounded range scans on the side tables."""
-    keys = candidates.keys(features)
-    found: set[str] = set()
-    capped = keys.capped
-    if keys.countries:
-        one = keys.countries[0]
-        where = col(PlanCountryRow.day).between(one.first, one.last)
-        where &= col(PlanCountryRow.country).in_([each.country for each in keys.countries])
-        capped |= await _near(session, PlanCountryRow, where, one.middle, candidates.MAX_COUNTRY_ROWS, found)
-    if keys.themes:
-        one = keys.themes[0]
-        where = col(PlanThemeRow.day).between(one.first, one.last)
-        where &= col(PlanThemeRow.country).in_(sorted({each.country for each in keys.themes}))
-        where &= col(PlanThemeRow.theme).in_(sorted({each.theme for each in keys.themes}))
-        capped |= await _near(session, PlanThemeRow, where, one.middle, candidates.MAX_THEME_ROWS, found)
-    placed = tuple(sorted(found - {features.plan_id}))
-    if keys.words:
-        capped |= await _by_words(session, keys.words, found)
-    return candidates.Chosen(tuple(sorted(found - {features.plan_id})), capped, placed)
-
-
-async def _near(session: AsyncSession, table: Any, where: Any, middle: Any, limit: int, found: set[str]) -> bool:
-    """The plans nearest to the middle day: two scans outward from it, so that a cut never depends on stored order."""
-    later = select(table.day, table.plan).where(where, table.day >= middle).order_by(table.day, table.plan)
-    earlier = select(table.day, table.plan).where(where, table.day < middle).order_by(table.day.desc(), table.plan)
-    halves = [each.limit(MAX_CANDIDATES + 1).subquery() for each in (later, earlier)]
-    rows = await session.execute(union_all(*(select(each.c.day, each.c.plan) for each in halves)))
-    pairs = [(row.day, row.plan) for row in rows]
-    chosen = candidates.choose(pairs, middle, limit)
-    found.update(chosen.plan_ids)
-    return chosen.capped or len(pairs) > MAX_CANDIDATES
-
-
-async def _by_words(session: AsyncSession, words: Sequence[candidates.WordRange], found: set[str]) -> bool:
-    """One short range of the index per word, all in one statement."""
-    table = PlanWordRow
-    parts: list[Any] = []
-    for number, word in enumerate(words):
-        part = (
-            select(col(table.plan))
-            .where(col(table.word) == word.word, col(table.month).between(word.first, word.last))
-            .order_by(col(table.plan))
-            .limit(word.limit + 1)
-            .subquery()
-        )
-        parts.append(select(literal(number).label("number"), part.c.plan))
-    ids: dict[int, list[str]] = {}
-    for row in (await session.execute(union_all(*parts))).all():
-        ids.setdefault(row.number, []).append(row.plan)
-    for number, plans in ids.items():
-        found.update(sorted(plans)[: words[number].limit])
-    return any(len(plans) > words[number].limit for number, plans in ids.items())
+async def nearby(session: AsyncSession, plan: str, ranges: Ranges) -> tuple[list[Row[Any]], bool]:
+    """(rows, capped): the stored plans in these ranges, `plan` itself left out, those that share most first. A row is what
+    matching reads of a plan, and `meets`: whether it shares a key by which plans overlap. capped: not all of them."""
+    if not ranges.ranges:
+        return [], ranges.capped
+    asks = [
+        dict(zip(_COLUMNS, (*one[:-1], int(one.meets)), strict=True)) | {"n": number}
+        for number, one in enumerate(ranges.ranges)
+    ]
+    dialect = session.get_bind().dialect.name
+    values: dict[str, Any] = {"ranges": json.dumps(asks), "plan": plan, "most": MAX_CANDIDATES + 1}
+    if dialect == "sqlite":
+        values["widest"] = max(one.most for one in ranges.ranges) + 1
+    found = list(await session.execute(_STATEMENTS[dialect], values))
+    capped = ranges.capped or len(found) > MAX_CANDIDATES or any(row.cut for row in found[:1])
+    return found[:MAX_CANDIDATES], capped

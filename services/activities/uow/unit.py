@@ -19,12 +19,10 @@ from services.activities.orm import (
     AlertSideRow,
     DecisionRow,
     MatchRow,
-    PlanCountryRow,
+    PlanKeyRow,
     PlanRow,
     PlanTagRow,
-    PlanThemeRow,
     PlanVersionRow,
-    PlanWordRow,
     RereadRow,
     VerdictRow,
     kernel,
@@ -40,17 +38,37 @@ from shared.unit import UnitOfWork
 from shared.visibility import RED
 
 HOUR = timedelta(hours=1)
+_SEEN = select(
+    *map(
+        col,
+        (
+            PlanRow.id,
+            PlanRow.version,
+            PlanRow.matched,
+            PlanRow.features,
+            PlanRow.owner,
+            PlanRow.tlp,
+            PlanRow.cluster,
+        ),
+    )
+)
 TOPIC, SOURCE = "activities.v1", "/services/activities"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A plan as matching reads it. `cluster`: the key of the group it fell into last."""
+    """A plan as matching reads it. `cluster`: the key of the group it fell into last; `matched`: whether this version has
+    had its turn in the lane."""
 
     features: Features
     owner: str
     tlp: str
     cluster: str
+    matched: bool
+
+    @classmethod
+    def of_row(cls, row: Any) -> "Seen":
+        return cls(unpack(row.features, row.id), row.owner, row.tlp, row.cluster, row.matched == row.version)
 
 
 class ActivitiesUnit(UnitOfWork):
@@ -162,22 +180,16 @@ class ActivitiesUnit(UnitOfWork):
         any two plans posted at once are compared by whichever of the two is matched last."""
         self._seen.pop(plan.id, None)
         if again:
-            for table in (PlanTagRow, PlanCountryRow, PlanThemeRow, PlanWordRow):
+            for table in (PlanTagRow, PlanKeyRow):
                 await self.session.execute(delete(table).where(col(table.plan) == plan.id))
         content, facts = plan.content, plan.facts
         tags = {("country", code) for code in countries_of(content)}
         tags |= {("theme", code) for code in content.themes} | {("audience", code) for code in content.audiences}
         tags |= {("partner", each) for each in (plan.owner, *facts.named_partners)}
         tags |= {("named", each) for each in (*facts.named_partners, *facts.named_people)}
-        side = candidates.rows(features)
         await self._insert(PlanTagRow, [{"kind": k, "value": v, "plan": plan.id} for k, v in sorted(tags)])
-        await self._insert(
-            PlanCountryRow, [{"country": r.country, "day": r.day, "plan": plan.id} for r in side.countries]
-        )
-        await self._insert(
-            PlanThemeRow, [{"country": r.country, "theme": r.theme, "day": r.day, "plan": plan.id} for r in side.themes]
-        )
-        await self._insert(PlanWordRow, [{"word": r.word, "month": r.month, "plan": plan.id} for r in side.words])
+        left = candidates.rows(features).rows
+        await self._insert(PlanKeyRow, [{"key": key, "day": day, "plan": plan.id} for key, day in left])
 
     async def _insert(self, table: Any, rows: list[dict[str, Any]]) -> None:
         if rows:
@@ -217,7 +229,7 @@ class ActivitiesUnit(UnitOfWork):
             assert plan
             features = extract(await self.text_of(plan))
             if pack(features) != row.features:
-                row.features = pack(features)
+                row.features, row.matched = pack(features), 0
                 await self._write_rows_of(plan, features)
                 changed.append(plan_id)
         if listed:
@@ -243,10 +255,8 @@ class ActivitiesUnit(UnitOfWork):
         ids = sorted(set(plan_ids))
         missing = [each for each in ids if each not in self._seen]
         if missing:
-            columns = (PlanRow.id, PlanRow.features, PlanRow.owner, PlanRow.tlp, PlanRow.cluster)
-            found = await self.session.execute(select(*map(col, columns)).where(col(PlanRow.id).in_(missing)))
-            for row in found:
-                self._seen[row.id] = Seen(unpack(row.features, row.id), row.owner, row.tlp, row.cluster)
+            found = await self.session.execute(_SEEN.where(col(PlanRow.id).in_(missing)))
+            self._seen |= {row.id: Seen.of_row(row) for row in found}
         return {each: self._seen[each] for each in ids if each in self._seen}
 
     async def features(self, plan_ids: Iterable[str]) -> dict[str, Features]:
@@ -262,9 +272,18 @@ class ActivitiesUnit(UnitOfWork):
                 )
                 self._seen |= {plan: replace(one, cluster=key) for plan, one in moved.items()}
 
-    async def candidates_of(self, features: Features) -> candidates.Chosen:
-        """Stored plans that can match or overlap this one, itself left out."""
-        return await nearby(self.session, features)
+    async def had_its_turn(self, plan_id: str, version: int) -> None:
+        """Write down that the lane has matched this version."""
+        await self.session.execute(update(PlanRow).where(col(PlanRow.id) == plan_id).values(matched=version))
+        self._seen[plan_id] = replace(self._seen[plan_id], matched=True)
+
+    async def candidates_of(self, features: Features, *, meeting: bool = False) -> candidates.Chosen:
+        """Stored plans that can match or overlap this one, itself left out. meeting: only those that can overlap it."""
+        asked = candidates.ranges(features, meeting=meeting)
+        found, capped = await nearby(self.session, features.plan_id, asked)
+        self._seen |= {row.id: Seen.of_row(row) for row in found if row.id not in self._seen}
+        ids = tuple(sorted(row.id for row in found))
+        return candidates.Chosen(ids, capped, tuple(sorted(row.id for row in found if row.meets)))
 
     async def match_rows(self, plan_ids: Iterable[str]) -> list[MatchRow]:
         """The stored pairs that touch any of these plans."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations, product
 
 from services.activities.matching import groups, overlaps
-from services.activities.matching.engine import Match, compare, coverage, match
+from services.activities.matching.engine import Match, compare, match
 from services.activities.matching.features import Features
 from services.activities.matching.table import FeatureTable
 from tests.integration.activities.play import Alerts, Pair, Verdict
@@ -40,11 +40,7 @@ def live_alerts(plans: Mapping[str, Features], red: set[str], verdicts: Sequence
 
 
 def _edges(plans: Mapping[str, Features]) -> dict[Pair, Match]:
-    """A plan without a date is not checked, so it has no edges."""
-    checked = {plan: one for plan, one in plans.items() if coverage(one) in ("checked", "year_only")}
-    found = [
-        one for a, b in combinations(sorted(checked), 2) for one in match(checked[a], FeatureTable.of([checked[b]]))
-    ]
+    found = [one for a, b in combinations(sorted(plans), 2) for one in match(plans[a], FeatureTable.of([plans[b]]))]
     return {one.pair: one for one in found}
 
 

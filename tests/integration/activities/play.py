@@ -125,7 +125,7 @@ class Play:
         sides = sorted(row.versions)
         least = 2 if verdict == "link" else 1
         some: tuple[str, ...] = ()
-        if len(sides) > 2 and self.chance.random() < 0.4:
+        if len(sides) > 2 and verdict in ("link", "distinct") and self.chance.random() < 0.4:
             some = tuple(self.chance.sample(sides, self.chance.randint(least, len(sides) - 1)))
         async with self.db.write() as session:
             uow = self.unit(session, COORDINATOR.id)

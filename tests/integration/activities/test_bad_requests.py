@@ -114,6 +114,7 @@ DECISIONS: list[tuple[str, dict[str, Any], str]] = [
     ("a plan that is no side", {"verdict": "link", "plans": ["<mine>", "plan_1"]}, "#/plans/1"),
     ("one plan linked", {"verdict": "link", "plans": ["<mine>"]}, "#/plans"),
     ("all apart from the rest", {"verdict": "distinct", "plans": ["<mine>", "<twin>"]}, "#/plans"),
+    ("one plan asked to move", {"verdict": "ask_to_move", "plans": ["<mine>"]}, "#/plans"),
     ("snoozed for ever", {"verdict": "snooze"}, "#/until"),
     ("snoozed into the past", {"verdict": "snooze", "until": "2020-01-01T00:00:00Z"}, "#/until"),
     ("before time began", {"verdict": "snooze", "until": "0001-01-01T00:00:00+14:00"}, "#/until"),

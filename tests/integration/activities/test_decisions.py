@@ -274,10 +274,30 @@ async def test_a_plan_without_a_date_says_so_wherever_it_is_read(service: Servic
     assert posted["checked"] == "not checked: no date"
     listed = (await service.client.get("/api/v1/plans", headers=IVAN.headers)).json()["data"]
     assert {each["id"]: each["checked"] for each in listed}[posted["id"]] == "not checked: no date"
-    assert await service.alerts(plan=posted["id"]) == []
     asked = await service.client.post("/api/v1/plans:check", json=training(start=None, end=None), headers=NORA.headers)
     assert asked.json()["checked"] == "not checked: no date"
     dated = await service.patch(NORA, posted, start="2027-04-25", end="2027-04-27")
     assert dated["checked"] == "checked"
     await service.settled()
     assert len(await service.alerts(plan=posted["id"])) == 1
+
+
+async def test_a_plan_without_a_date_overlaps_nothing(service: Service) -> None:
+    undated = await service.post(NORA, training(start=None, end=None))
+    await service.post(IVAN, training(title="Ransomware for judges", themes=["malware"], end="2027-04-30"))
+    await service.settled()
+    assert await service.alerts() == []
+    await service.patch(NORA, undated, start="2027-04-25", end="2027-04-27")
+    await service.settled()
+    assert [each["kind"] for each in await service.alerts(plan=undated["id"])] == ["overlap"], (
+        "the days alone made the difference"
+    )
+
+
+async def test_a_plan_without_a_date_is_matched_on_what_else_it_says(service: Service) -> None:
+    undated = await service.post(NORA, training(start=None, end=None))
+    same = await service.post(TARO, training())
+    await service.settled()
+    [alert] = await service.alerts()
+    assert (alert["kind"], {side["plan"] for side in alert["sides"]}) == ("duplicate", {undated["id"], same["id"]})
+    assert alert["band"] == "probable", "without a day on one side it is asked, never told"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,16 +20,10 @@ START = date(2026, 3, 9)
 
 
 def finds(asking: Features, stored: Features) -> bool:
-    """What the caller's three queries would do."""
-    rows, keys = candidates.rows(stored), candidates.keys(asking)
-    return (
-        any(r.country == k.country and k.first <= r.day <= k.last for r in rows.countries for k in keys.countries)
-        or any(
-            (r.country, r.theme) == (k.country, k.theme) and k.first <= r.day <= k.last
-            for r in rows.themes
-            for k in keys.themes
-        )
-        or any(r.word == k.word and k.first <= r.month <= k.last for r in rows.words for k in keys.words)
+    """What the caller's scans would do."""
+    left = candidates.rows(stored).rows
+    return any(
+        key == one.key and one.first <= day <= one.last for key, day in left for one in candidates.ranges(asking).ranges
     )
 
 
@@ -68,26 +64,51 @@ def test_a_country_elsewhere_and_a_season_elsewhere_are_not_read():
     assert not finds(features(), features("plan_b", title="X", start=date(2026, 8, 1), end=date(2026, 8, 2)))
 
 
-def test_without_a_date_or_as_a_draft_a_plan_leaves_and_asks_nothing():
-    for silent in (features(start=None, end=None), features(status="draft"), features(status="cancelled")):
-        assert candidates.rows(silent) == candidates.Rows((), (), (), False)
-        assert candidates.keys(silent) == candidates.Keys((), (), (), False)
+def test_a_draft_or_postponed_or_cancelled_plan_leaves_and_asks_nothing():
+    for silent in (features(status=status) for status in ("draft", "postponed", "cancelled")):
+        assert candidates.rows(silent) == candidates.Rows((), False)
+        assert candidates.ranges(silent) == candidates.Ranges((), False)
+
+
+@pytest.mark.parametrize("start", [START, date(2019, 1, 1), None])
+def test_a_plan_without_a_date_is_found_by_what_else_it_says_whatever_the_days_of_the_other(start):
+    undated = features("plan_b", "org_b", start=None, end=None)
+    other = features(start=start, end=start)
+    assert finds(undated, other)
+    assert finds(other, undated)
+
+
+def test_one_partners_own_reference_finds_its_plan_in_another_year():
+    kept: dict[str, Any] = {"title": "X", "reference": "UNODC/2026/17", "venues": (), "beneficiary_countries": ()}
+    assert finds(features(**kept), features("plan_b", **kept | {"start": date(2031, 1, 1), "end": date(2031, 1, 2)}))
+
+
+def test_who_is_named_on_a_plan_is_looked_for_among_posters_and_a_posters_own_other_plans_are_not():
+    elsewhere: dict[str, Any] = {"venues": (), "beneficiary_countries": (), "themes": (), "audiences": ()}
+    mine = features(title="X", names=("UNODC",), named=("INTERPOL",), **elsewhere)
+    theirs = features("plan_b", "org_b", title="Y", names=("INTERPOL",), **elsewhere)
+    assert finds(mine, theirs)
+    assert finds(theirs, mine)
+    assert not finds(mine, features("plan_c", title="Z", names=("UNODC",), **elsewhere))
+
+
+def test_what_can_overlap_is_a_part_of_what_is_asked():
+    every = set(candidates.ranges(features()).ranges)
+    meeting = set(candidates.ranges(features(), meeting=True).ranges)
+    assert {one.key for one in meeting} == {one.key for one in every if one.meets} != set()
+    assert candidates.ranges(features(start=None, end=None), meeting=True).ranges == ()
 
 
 def test_the_world_for_years_is_cut_and_says_so():
     world = features(beneficiary_regions=("001",), start=date(2026, 1, 1), end=date(2029, 1, 1), precision="year")
     rows = candidates.rows(world)
     assert rows.capped
-    assert len(rows.countries) == candidates.MAX_ROWS_OF_A_PLAN
+    assert len(rows.rows) == candidates.MAX_ROWS_OF_A_PLAN
+    asked = candidates.ranges(world)
+    assert asked.capped
+    assert len(asked.ranges) == candidates.MAX_RANGES
     assert not candidates.rows(features()).capped
-
-
-def test_choosing_keeps_the_nearest_and_says_when_it_cut():
-    rows = [(START + timedelta(days), f"plan_{days}") for days in range(10)]
-    chosen = candidates.choose(reversed(rows), START, 3)
-    assert (chosen.plan_ids, chosen.capped) == (("plan_0", "plan_1", "plan_2"), True)
-    twice = [(START, "plan_x"), (START + timedelta(45), "plan_x")]
-    assert candidates.choose(twice, START, 1) == candidates.Chosen(("plan_x",), False)
+    assert not candidates.ranges(features()).capped
 
 
 def test_audience_overlaps_are_found_through_the_country_window():

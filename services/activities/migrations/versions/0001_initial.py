@@ -244,6 +244,7 @@ def upgrade() -> None:
         sa.Column("activity", sa.String(length=64), nullable=False),
         sa.Column("home", sa.String(length=64), nullable=False),
         sa.Column("cluster", sa.String(length=64), nullable=False),
+        sa.Column("matched", sa.Integer(), nullable=False),
         sa.Column("features", sa.LargeBinary(), nullable=False),
         sa.Column("checked", sa.String(length=60), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
@@ -257,14 +258,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_plan_start"), ["start"], unique=False)
 
     op.create_table(
-        "plan_country",
-        sa.Column("country", sa.String(length=3), nullable=False),
-        sa.Column("day", sa.Date(), nullable=False),
+        "plan_key",
+        sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("plan", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("country", "day", "plan", name=op.f("pk_plan_country")),
+        sa.PrimaryKeyConstraint("key", "day", "plan", name=op.f("pk_plan_key")),
     )
-    with op.batch_alter_table("plan_country", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_plan_country_plan"), ["plan"], unique=False)
+    with op.batch_alter_table("plan_key", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_plan_key_plan"), ["plan"], unique=False)
 
     op.create_table(
         "plan_tag",
@@ -275,17 +276,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("plan_tag", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_plan_tag_plan"), ["plan"], unique=False)
-
-    op.create_table(
-        "plan_theme",
-        sa.Column("country", sa.String(length=3), nullable=False),
-        sa.Column("theme", sa.String(length=40), nullable=False),
-        sa.Column("day", sa.Date(), nullable=False),
-        sa.Column("plan", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("country", "theme", "day", "plan", name=op.f("pk_plan_theme")),
-    )
-    with op.batch_alter_table("plan_theme", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_plan_theme_plan"), ["plan"], unique=False)
 
     op.create_table(
         "plan_version",
@@ -301,16 +291,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("plan_version", schema=None) as batch_op:
         batch_op.create_index("ix_plan_version_posted", ["owner", "at"], unique=False)
-
-    op.create_table(
-        "plan_word",
-        sa.Column("word", AutoInt, autoincrement=False, nullable=False),
-        sa.Column("month", AutoInt, autoincrement=False, nullable=False),
-        sa.Column("plan", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("word", "month", "plan", name=op.f("pk_plan_word")),
-    )
-    with op.batch_alter_table("plan_word", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_plan_word_plan"), ["plan"], unique=False)
 
     op.create_table(
         "reread",
@@ -340,26 +320,18 @@ def downgrade() -> None:
 
     op.drop_table("verdict")
     op.drop_table("reread")
-    with op.batch_alter_table("plan_word", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_plan_word_plan"))
-
-    op.drop_table("plan_word")
     with op.batch_alter_table("plan_version", schema=None) as batch_op:
         batch_op.drop_index("ix_plan_version_posted")
 
     op.drop_table("plan_version")
-    with op.batch_alter_table("plan_theme", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_plan_theme_plan"))
-
-    op.drop_table("plan_theme")
     with op.batch_alter_table("plan_tag", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_plan_tag_plan"))
 
     op.drop_table("plan_tag")
-    with op.batch_alter_table("plan_country", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_plan_country_plan"))
+    with op.batch_alter_table("plan_key", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_plan_key_plan"))
 
-    op.drop_table("plan_country")
+    op.drop_table("plan_key")
     with op.batch_alter_table("plan", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_plan_start"))
         batch_op.drop_index(batch_op.f("ix_plan_owner"))
