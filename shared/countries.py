@@ -1,4 +1,4 @@
-"""Countries (ISO 3166-1 alpha-3) and regions (UN M49): names in six languages, and what people write for them.
+"""Countries (ISO 3166-1 alpha-3), regions (UN M49) and groups of countries: names in six languages, and what people write for them.
 
 Use it through `shared/places.py`. The rule of the house: a spelling is resolved when it can mean one country only.
 "Congo" and "Korea" mean two, "Lybia" is no name at all: they resolve to None and `suggest_countries` says what may
@@ -42,6 +42,13 @@ _ABBREVIATIONS = {
     "&": "and",
 }
 _LETTERS_ALIKE = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ة": "ه", "ё": "е"})
+# With its doubled m the city, without the country: Amman and Oman are one word where the sign is left out.
+_AMMAN = "عمّان"
+_OF_REGION = re.compile(
+    r"^(?:the\s+)?(?:region of (?:the )?|(?:la )?r[eé]gion (?:de la |du |de l'|de |d')?|(?:la )?regi[oó]n (?:de la |del |de )?|member states of (?:the )?)"
+    r"|\s+(?:regions?|countries|member states|states|member countries)$",
+    re.IGNORECASE,
+)
 # Codes that are words too. In lower case they are read as the word: "no" is not Norway.
 _WORDS_NOT_CODES = frozenset(
     [
@@ -125,6 +132,10 @@ class _Region(TypedDict):
     also: list[str]
 
 
+class _Group(_Region):
+    countries: str
+
+
 class _Extra(TypedDict):
     aliases: dict[str, list[str]]
     german: dict[str, str]
@@ -140,7 +151,7 @@ class _Tables:
     spellings: Mapping[str, str]  # key -> alpha-3, only where the key means one country
     ambiguous: Mapping[str, tuple[str, ...]]  # key -> what it may mean
     regions_of: Mapping[str, tuple[str, ...]]  # alpha-3 -> M49, from the smallest region to the world
-    members: Mapping[str, frozenset[str]]  # M49 -> alpha-3
+    members: Mapping[str, frozenset[str]]  # M49 or group -> alpha-3
     region_names: Mapping[str, Mapping[str, str]]
     region_spellings: Mapping[str, str]
     capitals: Mapping[str, str]  # alpha-3 -> the city's name in English
@@ -193,7 +204,9 @@ def _aliases(extra: _Extra) -> Iterator[tuple[str, str]]:
 @lru_cache(maxsize=1)
 def _tables() -> _Tables:
     extra = cast("_Extra", json.loads((DATA_FOLDER / "country-aliases.json").read_text("utf-8")))
-    regions = cast("dict[str, _Region]", json.loads((DATA_FOLDER / "regions.json").read_text("utf-8")))
+    groups = cast("dict[str, _Group]", json.loads((DATA_FOLDER / "groups.json").read_text("utf-8"))["groups"])
+    m49 = cast("dict[str, _Region]", json.loads((DATA_FOLDER / "regions.json").read_text("utf-8")))
+    regions: dict[str, _Region] = {**m49, **groups}
     names: dict[str, dict[str, str]] = {}
     codes: dict[str, str] = {}
     regions_of: dict[str, tuple[str, ...]] = {}
@@ -226,6 +239,8 @@ def _tables() -> _Tables:
     for code, levels in regions_of.items():
         for region in levels:
             members[region].add(code)
+    for region, group in groups.items():
+        members[region].update(group["countries"].split())
     return _Tables(
         names=names,
         codes=codes,
@@ -295,6 +310,8 @@ def resolve_country(text: str) -> str | None:
     text = unicodedata.normalize("NFKC", text[:_MAX_LENGTH]).strip(" \t\r\n*.,;")
     if code := _code(text):
         return code
+    if _AMMAN in text:
+        return None
     tables = _tables()
     if (text.islower() or text.istitle()) and text.casefold() in _WORDS_NOT_CODES:
         return None
@@ -338,16 +355,20 @@ def regions_of(code: str) -> tuple[str, ...]:
 
 
 def is_region(code: str) -> bool:
-    """Whether this is an M49 region code with its leading zeros, "001" (world) included."""
+    """Whether this is an M49 region code with its leading zeros, "001" (world) included, or a group ("ASEAN", "MENA")."""
     return code in _tables().region_names
 
 
-def countries_of_region(m49: str) -> frozenset[str]:
-    """The countries of a region of any level; "001" gives all. An unknown region is a KeyError."""
-    return _tables().members[m49]
+def countries_of_region(code: str) -> frozenset[str]:
+    """The countries of a region of any level, or of a group; "001" gives all. An unknown region is a KeyError."""
+    return _tables().members[code]
 
 
 def resolve_region(text: str) -> str | None:
-    """The M49 code of the region that the text names ("South-East Asia", "035", "Centroamérica"), else None."""
+    """The code of the region or group that the text names ("South-East Asia", "035", "Centroamérica", "the ECOWAS region"),
+    else None."""
     text = text[:_MAX_LENGTH].strip()
-    return text if is_region(text) else _tables().region_spellings.get(_key(text))
+    if is_region(text):
+        return text
+    spellings = _tables().region_spellings
+    return spellings.get(_key(text)) or spellings.get(_key(_OF_REGION.sub("", text)))

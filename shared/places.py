@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import cast
 
@@ -176,13 +176,16 @@ def known_countries_of_city(city: str) -> frozenset[str]:
     return countries.get(canonical.get(_city_key(city), ""), frozenset())
 
 
-def split_place(text: str) -> list[Place]:
-    """The places that a line names, in order; [] for an empty line.
+def split_place(text: str, country: str | None = None) -> list[Place]:
+    """The places that a line names, in order; [] for an empty line. With the `country` (alpha-3) that stands beside the
+    line, a city of it that is also a country's name is the city: عمان is Amman in Jordan, and Oman elsewhere.
 
     "Gold Coast and Canberra, Australia" gives two cities with AUS, "Vientianne Lao PDR" one, "Kenya" a country
     without a city, "Bangkok" a city without a country. A country is taken from the line only, and not where it is
     doubtful: a state's abbreviation ("Atlanta, GA"), or a city that we know to be elsewhere."""
     line = unicodedata.normalize("NFKC", text[:_MAX_LENGTH]).replace("،", ",")
+    if country and resolve_country(line) not in (None, country) and country in known_countries_of_city(line):
+        return [Place(canonical_city(line), country, line.strip())]
     places = [place for part in _SEPARATOR.split(line) for place in _split_part(part.strip(" ,.\t"))]
     return places[:_MAX_PLACES]
 
@@ -258,8 +261,9 @@ def _city_in(city: str, country: str) -> Place:
 
 
 def _city(text: str) -> str | None:
+    """A region is no city: "West Africa" comes out as neither city nor country."""
     city = canonical_city(text)
-    return None if city in _NOT_A_PLACE else city or None
+    return None if city in _NOT_A_PLACE or resolve_region(text) else city or None
 
 
 def _one_place(text: str) -> Place:
@@ -271,6 +275,8 @@ def _one_place(text: str) -> Place:
         return Place(None, None, text)
     *before, last = segments
     country = resolve_country(last)
+    if before and country is None and resolve_region(last):  # "Dakar, West Africa"
+        return replace(_one_place(", ".join(before)), text=text)
     if country is not None:
         city = _city_among(before, country)
         if _doubtful(last) and (city is None or country not in known_countries_of_city(city)):

@@ -76,7 +76,7 @@ class _Reader:
         for index, value in enumerate(cast(Sequence[str], self.raw.get("beneficiary_regions") or ())):
             region = value if is_region(value) else resolve_region(value)
             if region is None:
-                detail = f"{value[:60]!r} is not a region; use a UN M49 code such as 035"
+                detail = f"{value[:60]!r} is not a region; use a UN M49 code such as 035, or a group such as ASEAN"
                 self.refuse(f"#/beneficiary_regions/{index}", "unknown_region", detail)
             else:
                 found.append(region)

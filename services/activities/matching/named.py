@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from services.activities.matching import concepts
 from shared.demonyms import add_places
-from shared.lexicon import Lexicon, Token, phrases, read, stem_of, tokens_of
+from shared.lexicon import Lexicon, Span, Token, phrases, read, stem_of, tokens_of
 from shared.organisation_names import add_organisations, organisation_names, organisations
-from shared.places import countries_of_region, fold
+from shared.places import countries_of_region, fold, known_countries_of_city, resolve_country
 
 _ACRONYM = re.compile(r"[A-Z]{3,12}|[А-Я]{3,8}")
 _ROMAN = re.compile(r"[IVX]+")
@@ -71,7 +72,8 @@ def organisation_key(name: str) -> str:
     keys: list[str] = []
     words: set[str] = set()
     places: set[str] = set()
-    for span in read(tokens, _lexicon()):
+    spans = list(read(tokens, _lexicon()))
+    for span in spans:
         if span.facts is None:
             words |= {_plain(token) for token in span.tokens if _tells(token)}
         for kind, value in span.facts or ():
@@ -82,6 +84,10 @@ def organisation_key(name: str) -> str:
             elif kind == "word" and value:
                 words.add(value)
     words -= {fold(_initials(name)), ""}
+    if len(places) == 1 and not keys and words <= {"government"} and all(_of_a_state(span) for span in spans):
+        return f"{places.pop()} government"
+    if keys or len(words) > 1:
+        words.discard("government")
     if keys and not words:
         owned = {owner for key in keys for owner in _owners().get(key, ())}
         return "+".join(sorted(set(keys) - owned) or sorted(set(keys)))
@@ -95,13 +101,33 @@ def organisation_key(name: str) -> str:
 def organisations_in(text: str) -> frozenset[str]:
     """Keys of the organisations that a text names: known ones, and acronyms of three letters or more in capitals. A
     programme counts as itself and as the organisations it belongs to."""
-    tokens = tokens_of(text, concepts.small_words())
+    spans = list(read(tokens_of(text, concepts.small_words()), concepts.lexicon()))
+    countries = countries_in(spans)
     found: set[str] = set()
-    for span in read(tokens, concepts.lexicon()):
+    for span in spans:
         if span.facts is None and (key := acronym(span.tokens[0])):
             found.add(key)
-        found |= {value for kind, value in span.facts or () if kind == "organisation"}
+        facts = without_codes_of(span, countries).facts or ()
+        found |= {value for kind, value in facts if kind == "organisation"}
     return frozenset(found)
+
+
+def countries_in(spans: Sequence[Span]) -> frozenset[str]:
+    """Alpha-3 codes of the countries that a text names, or whose cities it names."""
+    facts = [fact for span in spans for fact in span.facts or ()]
+    cities = (known_countries_of_city(value) for kind, value in facts if kind == "city")
+    return frozenset({value for kind, value in facts if kind == "country"}.union(*cities))
+
+
+def without_codes_of(span: Span, countries: frozenset[str]) -> Span:
+    """The span without its organisation where it is two capitals that are the code of one of these countries: beside
+    Canberra, AU is not the African Union."""
+    text = span.tokens[0].text
+    if not span.facts or len(span.tokens) > 1 or len(text) > 2 or not text.isupper():
+        return span
+    if resolve_country(text) not in countries:
+        return span
+    return Span(tuple(fact for fact in span.facts if fact[0] != "organisation"), span.tokens)
 
 
 def acronym(token: Token) -> str | None:
@@ -115,6 +141,14 @@ def acronym(token: Token) -> str | None:
 @lru_cache(maxsize=1)
 def _not_names() -> frozenset[str]:
     return frozenset(organisations()["not_names"].split())
+
+
+def _of_a_state(span: Span) -> bool:
+    """A country alone, or its government, is how people write who pays: "Japan" is the Government of Japan."""
+    facts = span.facts or ()
+    return not any(map(_tells, span.tokens)) or any(
+        fact[0] == "country" or fact == ("word", "government") for fact in facts
+    )
 
 
 def _tells(token: Token) -> bool:

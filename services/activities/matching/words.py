@@ -111,12 +111,12 @@ def take_apart(
             own.add(city, ("city", canonical_city(city)), whole=True)
     for code, name in (countries or {}).items():
         own.add(name, ("country", code))
-    return _read(title[:TITLE], own, names)
+    return _read(title[:TITLE], own, names, frozenset(countries or ()))
 
 
 def read_text(text: str, names: Iterable[str] = ()) -> TitleParts:
     """The same for a running text: a mode counts only beside a form ("online workshop"), for texts speak of "online" a lot."""
-    found = _read(text[:TEXT], Lexicon(concepts.small_words()), names, running=True)
+    found = _read(text[:TEXT], Lexicon(concepts.small_words()), names, frozenset(), running=True)
     return replace(found, words=tuple(word for word in found.words if len(word) > 3))
 
 
@@ -125,7 +125,9 @@ def own_words(text: str) -> tuple[str, ...]:
     return read_text(text).words
 
 
-def _read(text: str, own: Lexicon, names: Iterable[str], running: bool = False) -> TitleParts:
+def _read(
+    text: str, own: Lexicon, names: Iterable[str], countries: frozenset[str], running: bool = False
+) -> TitleParts:
     for name in names:
         if key := named.organisation_key(name):
             add_name(own, name, ("organisation", key))
@@ -133,6 +135,8 @@ def _read(text: str, own: Lexicon, names: Iterable[str], running: bool = False) 
     plain = pull_numbered(normal(text), found.count)
     tokens = tokens_of(plain, concepts.small_words())
     spans = list(read(tokens, own, concepts.lexicon()))
+    countries |= named.countries_in(spans)
+    spans = [named.without_codes_of(span, countries) for span in spans]
     at = 0
     while at < len(spans):
         at += ordinal(spans, at, found.count) or _phrase(spans, at, found, running)

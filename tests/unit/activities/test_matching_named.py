@@ -43,6 +43,9 @@ def test_every_known_name_gives_its_own_key():
         ("University of Leeds", "University of Lagos"),
         ("INTERPOL", "Europol"),
         ("Council of Europe", "European Union"),
+        ("Japan", "Norway"),
+        ("Japan", "Japan International Cooperation Agency"),
+        ("Government of Kenya", "Kenya Country Office"),
     ],
 )
 def test_different_organisations_have_different_keys(one, other):
@@ -64,6 +67,10 @@ def test_different_organisations_have_different_keys(one, other):
         ("hosted by XYZA, with DNS and MLA exercises, part III", {"xyza"}),
         ("US police learn from us", set()),
         ("CURSO SOBRE LAS PRUEBAS ELECTRONICAS PARA JUECES", set()),  # shouted: not the League of Arab States
+        ("Canberra, AU: cybercrime course", set()),  # the code of Australia
+        ("AU Federal Police course in Canberra", set()),
+        ("Workshop with the AU in Addis Ababa", {"au"}),
+        ("African Union course in Canberra", {"au"}),
         ("", set()),
     ],
 )

@@ -204,3 +204,24 @@ def test_a_compound_and_a_region_with_small_words_say_all_they_hold():
     assert take_apart("Grundlehrgang Cybercrime").types == {"training"}
     assert take_apart("Jueces de América del Sur").regions == {"005"}
     assert "005" not in take_apart("Jueces de América").regions
+
+
+@pytest.mark.parametrize(
+    ("title", "is_osint"),
+    [
+        ("Open source intelligence for investigators", True),
+        ("OSINT course", True),
+        ("Investigating open sources: a workshop", True),
+        ("Open-source investigations", True),
+        ("Open source software for prosecutors' offices", False),
+        ("Open Source Days", False),
+        ("Securing open source code", False),
+    ],
+)
+def test_open_source_software_is_no_intelligence(title, is_osint):
+    assert ("osint" in take_apart(title).themes) == is_osint
+
+
+def test_the_code_of_the_plans_country_is_no_organisation():
+    assert take_apart("Cyber course AU", cities=["Sydney"], countries={"AUS": "Australia"}).organisations == frozenset()
+    assert take_apart("Cyber course AU", cities=["Nairobi"], countries={"KEN": "Kenya"}).organisations == {"au"}

@@ -200,3 +200,45 @@ def test_fold_gives_one_spelling() -> None:
 def test_fold_is_ascii_and_stable(text: str) -> None:
     assert fold(text).isascii()
     assert fold(fold(text)) == fold(text)
+
+
+GROUPS = json.loads((DATA_FOLDER / "groups.json").read_text("utf-8"))["groups"]
+
+
+@pytest.mark.parametrize("code", GROUPS)
+def test_a_group_holds_its_countries_under_all_its_names(code: str) -> None:
+    assert is_region(code)
+    members = GROUPS[code]["countries"].split()
+    assert countries_of_region(code) == set(members) <= ALL
+    assert len(members) == len(set(members))
+    names = GROUPS[code]["names"]
+    assert set(names) == set(LANGUAGES)
+    for name in (*names.values(), *GROUPS[code]["also"]):
+        assert resolve_region(name) == code
+        assert resolve_country(name) is None, name
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("the ASEAN region", "ASEAN"),
+        ("Member States of the SADC", "SADC"),
+        ("région du Sahel", "SAHEL"),
+        ("región del Caribe", "029"),
+        ("West Africa region", "011"),
+        ("Latin America", "419"),
+        ("Middle East", "145"),
+        ("GCC countries", "GCC"),
+        ("región", None),
+        ("the region", None),
+        ("United States", None),
+        ("Gulf of Guinea", None),
+    ],
+)
+def test_regions_as_people_write_them(text: str, code: str | None) -> None:
+    assert resolve_region(text) == code
+
+
+def test_a_group_is_no_region_of_its_countries() -> None:
+    """Scopes and filters take groups; the chain from a country to the world stays M49."""
+    assert regions_of("MLI") == ("011", "202", "002", "001")

@@ -46,6 +46,14 @@ from shared.vocabulary import DATA_FOLDER
         ("Бангкок, Таиланд", [("bangkok", "THA")]),
         ("曼谷，泰国", [("bangkok", "THA")]),
         ("عمان، الأردن", [("amman", "JOR")]),
+        ("عمّان", [("amman", None)]),
+        ("عمّان، الأردن", [("amman", "JOR")]),
+        # A region is neither city nor country.
+        ("West Africa", [(None, None)]),
+        ("ECOWAS region", [(None, None)]),
+        ("the Western Balkans", [(None, None)]),
+        ("Dakar, West Africa", [("dakar", None)]),
+        ("Accra, Ghana; West Africa", [("accra", "GHA"), (None, None)]),
         ("Pristina, Kosovo*", [("pristina", "XKX")]),
         # A country's own "and" is not a separator.
         ("Bosnia and Herzegovina", [(None, "BIH")]),
@@ -84,6 +92,12 @@ def test_a_doubtful_country_is_left_open_and_the_text_kept(text: str) -> None:
     (place,) = split_place(text)
     assert place.country is None
     assert place.text == text
+
+
+def test_the_country_beside_a_line_says_which_of_two_a_word_means() -> None:
+    assert split_place("عمان", "JOR") == [Place("amman", "JOR", "عمان")]
+    assert split_place("عمان") == [Place(None, "OMN", "عمان")]
+    assert split_place("Kenya", "JOR") == [Place(None, "KEN", "Kenya")]
 
 
 def test_a_city_that_we_know_elsewhere_does_not_take_its_neighbours_country() -> None:
