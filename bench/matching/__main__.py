@@ -1,10 +1,10 @@
-"""The command: `python -m bench.matching generate|fit|quality ...`."""
+"""The command: `python -m bench.matching generate|fit|quality|speed ...`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from bench.matching import fit, generator, quality, search, year
+from bench.matching import fit, generator, quality, search, speed, year
 from bench.matching.figures import judged
 from bench.matching.marginals import BOUNDS, MEASURED, marginals
 
@@ -35,7 +35,13 @@ def main() -> int:
     learned.add_argument("--caution", type=int, default=60, help="1/100 bit more of evidence than it calls for")
     learned.add_argument("--version", default="2026.2")
     learned.add_argument("--out", type=Path, default=Path("var/matching/weights.json"), metavar="FILE")
+    timed = commands.add_parser("speed", help="match one plan against very many stored ones on PostgreSQL")
+    timed.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="plans stored")
+    timed.add_argument("--probes", type=int, default=500, help="plans to match against them")
     given = parser.parse_args()
+    if given.command == "speed":
+        speed.run(given.sizes, given.probes, _say)
+        return 0
     if given.command == "fit":
         table = fit.fit(
             given.seeds, given.plans, version=given.version, trust=given.trust, caution=given.caution, say=_say

@@ -29,33 +29,46 @@ MAX_ROWS_OF_A_PLAN = 2000
 """Rows in `plan_key`; the world for three years is cut, and the plan says so."""
 MAX_RANGES = 400
 """Ranges that one plan may ask for."""
-MAX_CANDIDATES = 500
+MAX_CANDIDATES = 300
 """Plans that one plan is compared with."""
+ENOUGH = 8
+"""Worth below which a plan that was cut and cannot overlap is not missed: less never made a match. Else the cut is told."""
+RARITY = ((2, 6), (4, 5), (8, 4), (16, 3), (32, 2), (64, 1))
+"""(rows, worth): what a key is worth more when a scan finds so few rows of it."""
+NEARNESS = ((1, 4), (3, 3), (7, 2), (21, 1))
+"""(days, worth): what a plan is worth more for so few days between the two."""
 UNDATED, LAST_DAY = 0, date.max.toordinal()
 """Days are ordinals (1 is 1 January of year 1); 0 is no day."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of key. `rows`: most rows to read for all keys of the kind together, on each side of the plan's middle day.
-    `worth`: what sharing one says for being compared at all. `meets`: whether plans that share one may overlap."""
+    """A kind of key.
+
+    rows     most rows to read for all keys of the kind together, on each side of the plan's middle day
+    worth    what sharing one says for being compared at all
+    misses   days within which a row that was cut is missed, and told; what says little by itself is cut in silence
+    meets    whether plans that share one may overlap
+    """
 
     rows: int
     worth: int
+    misses: int
     meets: bool = False
 
 
 KINDS = MappingProxyType(
     {
         # in this order they fill MAX_ROWS_OF_A_PLAN and MAX_RANGES
-        "reference": Kind(rows=50, worth=20),
-        "word": Kind(rows=600, worth=3),
-        "organiser": Kind(rows=200, worth=3),
-        "named": Kind(rows=200, worth=3),
-        "city": Kind(rows=200, worth=3),
-        "country": Kind(rows=300, worth=1),
-        "audience": Kind(rows=300, worth=2, meets=True),
-        "theme": Kind(rows=400, worth=2, meets=True),
+        "reference": Kind(rows=50, worth=20, misses=0),
+        "rare": Kind(rows=600, worth=4, misses=DUPLICATE_DAYS),
+        "organiser": Kind(rows=200, worth=3, misses=7),
+        "named": Kind(rows=200, worth=3, misses=7),
+        "city": Kind(rows=200, worth=3, misses=7),
+        "country": Kind(rows=300, worth=1, misses=0),
+        "audience": Kind(rows=300, worth=2, misses=RULES.by_kind["audience"].window, meets=True),
+        "theme": Kind(rows=600, worth=2, misses=RULES.by_kind["effort"].window, meets=True),
+        "word": Kind(rows=300, worth=1, misses=0),
     }
 )
 
@@ -68,7 +81,8 @@ class Row(NamedTuple):
 
 
 class Range(NamedTuple):
-    """Rows of `key` with first <= day <= last, nearest to `middle`: at most `most` from it on and `most` before it."""
+    """Rows of `key` with first <= day <= last, nearest to `middle`: at most `most` from it on and `most` before it. A cut
+    nearer than `misses` days to the middle is told."""
 
     key: int
     first: int
@@ -76,6 +90,7 @@ class Range(NamedTuple):
     last: int
     most: int
     worth: int
+    misses: int
     meets: bool
 
 
@@ -131,11 +146,15 @@ def ranges(features: Features, rules: Rules = RULES, *, meeting: bool = False) -
         if KINDS[kind].meets or not meeting:
             by_kind.setdefault(kind, []).append(value)
     found: list[Range] = []
+    half = (features.dates[1] - features.dates[0]).days // 2 if features.dates else 0
     for kind, values in by_kind.items():
         what = KINDS[kind]
         most = max(what.rows // len(values), 10)
         spans = _spans(features, kind, rules, meeting)
-        found += [Range(_key(kind, value), *span, most, what.worth, what.meets) for value in values for span in spans]
+        misses = what.misses + half
+        found += [
+            Range(_key(kind, value), *span, most, what.worth, misses, what.meets) for value in values for span in spans
+        ]
     return Ranges(tuple(found[:MAX_RANGES]), _cut(features) or len(found) > MAX_RANGES)
 
 
@@ -144,13 +163,15 @@ def _left(features: Features) -> Iterator[tuple[str, str]]:
     row = features.row
     if row["reference"]:
         yield "reference", str(row["reference"])
-    yield from (("word", str(word)) for word in _words(features))
+    yield from (("rare", str(word)) for word in row["title"] if word & 3 == 3)
     yield from (("organiser", str(one)) for one in row["own"] if one)
     yield from (("named", str(one)) for one in row["named"] if one)
     yield from (("city", str(one)) for one in row["cities"] if one)
     yield from (("country", one) for one in _countries(features))
     yield from (("audience", f"{c} {each}") for c in features.beneficiaries for each in features.audiences)
     yield from (("theme", f"{c} {each}") for c in features.beneficiaries for each in features.themes)
+    # of the title's other words forms ("course") lead nowhere
+    yield from (("word", str(word)) for word in row["title"] if word & 3 == 2)
 
 
 def _asked(features: Features) -> Iterator[tuple[str, str]]:
@@ -173,8 +194,14 @@ def _spans(features: Features, kind: str, rules: Rules, meeting: bool) -> list[t
     # without a kind of key of its own an overlap of the audience is found by the same window as a duplicate
     within = max(rules.widest, DUPLICATE_DAYS) if kind == "theme" else DUPLICATE_DAYS
     # the side table holds a row up to STEP - 1 days before the day that matters
-    near = max(first - within - STEP + 1, UNDATED + 1), (first + last) // 2, min(last + within, LAST_DAY)
+    near = max(first - within - STEP + 1, UNDATED + 1), _look_from(first, last), min(last + within, LAST_DAY)
     return [near] if meeting else [near, undated]
+
+
+def _look_from(first: int, last: int) -> int:
+    """The day to look outward from: the first one of a course, where another posting of it has its row; the middle of what
+    is long or not known to the day."""
+    return first if last - first < 14 else (first + last) // 2
 
 
 def _key(kind: str, value: str) -> int:
@@ -192,12 +219,6 @@ def _anchors(features: Features) -> Iterable[int]:
 
 def _countries(features: Features) -> tuple[str, ...]:
     return tuple(sorted({*features.venue_countries, *features.beneficiaries}))
-
-
-def _words(features: Features) -> tuple[int, ...]:
-    """Hashes of the title's own words, rarest first; forms ("course") lead nowhere."""
-    found = (int(word) for word in features.row["title"] if word & 3 > 1)
-    return tuple(sorted(found, key=lambda word: (-(word & 3), word)))
 
 
 def _cut(features: Features) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.activities.matching.candidates import MAX_CANDIDATES, Ranges, ranges, rows
+from services.activities.matching.candidates import ENOUGH, MAX_CANDIDATES, NEARNESS, RARITY, Ranges, ranges, rows
 from services.activities.matching.features import Features, pack
 from services.activities.orm import PlanKeyRow, PlanRow, metadata
 from services.activities.uow.nearby import nearby
@@ -78,15 +78,22 @@ def in_words(asking: Features, stored: list[Features], asked: Ranges) -> tuple[l
         mine = [(day, plan) for key, day, plan in left if key == one.key and one.first <= day <= one.last]
         later = sorted(each for each in mine if each[0] >= one.middle)
         earlier = sorted((each for each in mine if each[0] < one.middle), reverse=True)
-        cut = cut or len(later) > one.most or len(earlier) > one.most
-        kept = later[: one.most + 1] + earlier[: one.most + 1]
+        kept = list[tuple[int, str]]()
+        for side in (later[: one.most + 1], earlier[: one.most + 1]):
+            cut = cut or (len(side) > one.most and max(abs(day - one.middle) for day, _ in side) <= one.misses)
+            kept += side
+        rare = next((more for most, more in RARITY if len(kept) <= most), 0)
         for plan in {plan for _, plan in kept}:
-            worth[plan] += one.worth
+            worth[plan] += one.worth + rare
             meets[plan] |= one.meets
         for day, plan in kept:
             far[plan] = min(far.get(plan, 10**9), abs(day - one.middle))
+    for plan, days in far.items():
+        worth[plan] += next((more for most, more in NEARNESS if days <= most), 0)
     order = sorted(worth.keys() - {asking.plan_id}, key=lambda plan: (-worth[plan], far[plan], plan))
-    return [(plan, meets[plan]) for plan in order[:MAX_CANDIDATES]], cut or len(order) > MAX_CANDIDATES
+    return [(plan, meets[plan]) for plan in order[:MAX_CANDIDATES]], cut or any(
+        meets[plan] or worth[plan] >= ENOUGH for plan in order[MAX_CANDIDATES:]
+    )
 
 
 async def found(db: Database, asking: Features, asked: Ranges) -> tuple[list[tuple[str, bool]], bool]:
@@ -115,7 +122,7 @@ async def test_a_cut_takes_the_farthest_in_time_and_is_told(db: Database) -> Non
     await keep(db, stored)
     for asking in stored[:20]:
         tight = ranges(asking)
-        tight = replace(tight, ranges=tuple(one._replace(most=7) for one in tight.ranges))
+        tight = replace(tight, ranges=tuple(one._replace(most=7, misses=1000) for one in tight.ranges))
         answer = await found(db, asking, tight)
         assert answer == in_words(asking, stored, tight)
         assert answer[1], "a cut must be told"
