@@ -4,7 +4,7 @@ import asyncio
 
 from fastapi import FastAPI
 
-from services.activities.api import alerts, plans
+from services.activities.api import alerts, plans, weights
 from services.activities.consumers import MATCHER, subscriptions
 from services.activities.handlers.timers import reread, wake_snoozed
 from services.activities.matching.features import build_tables
@@ -64,7 +64,13 @@ def build(
     app.state.runtime, app.state.settings = runtime, settings
     app.state.clock, app.state.ids = clock, ids
     app.state.authenticator = Authenticator(db, known, clock)
-    for router in (plans.router, alerts.router, deadletter_router(runtime, NAME), health_router(runtime)):
+    for router in (
+        plans.router,
+        alerts.router,
+        weights.router,
+        deadletter_router(runtime, NAME),
+        health_router(runtime),
+    ):
         app.include_router(router)
     return app
 

@@ -50,6 +50,14 @@ class Decide:
 
 
 @dataclass(frozen=True, slots=True)
+class InstallWeights:
+    """Put another table of weights in force: `document` as `convene weights fit` writes it."""
+
+    document: Mapping[str, Any]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reverse:
     decision: str
     reason: str | None = None

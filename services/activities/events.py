@@ -132,6 +132,13 @@ class ActivityFact(_Fact):
     sides: list[Side] = Field(max_length=MAX_SIDES)
 
 
+class WeightsFact(_Fact):
+    """Other weights are in force; `id` is the table's version. Open alerts are scored again after it."""
+
+    digest: str = Field(description="of the table's content")
+    by: str = Field(description="person id")
+
+
 EVENTS: Mapping[str, type[BaseModel]] = {
     **dict.fromkeys(
         (
@@ -148,6 +155,7 @@ EVENTS: Mapping[str, type[BaseModel]] = {
     ),
     **dict.fromkeys(("alert.opened", "alert.updated", "alert.closed", "alert.reopened"), AlertFact),
     **dict.fromkeys(("decision.made", "decision.reversed"), DecisionFact),
+    "weights.installed": WeightsFact,
     **dict.fromkeys(("activity.formed", "activity.changed", "activity.dissolved"), ActivityFact),
 }
 PLAN_EVENTS = tuple(name for name in EVENTS if name.startswith("plan."))

@@ -89,11 +89,26 @@ class PlanKeyRow(Base, table=True):
 
 
 class RereadRow(Base, table=True):
-    """A plan that names an organisation whose names changed: its features are to be read again (handlers/timers.py)."""
+    """A plan that waits for another turn in the lane (handlers/timers.py): it names an organisation whose names changed, so
+    its features are to be read again; or, with `rescore`, other weights were installed."""
 
     __tablename__ = "reread"
 
     plan: str = Field(sa_column=Column(String(64), primary_key=True))
+    rescore: bool = False
+
+
+class WeightsRow(Base, table=True):
+    """A table of weights that was installed; the newest is in force. `digest` names its content."""
+
+    __tablename__ = "weights"
+
+    version: str = Field(sa_column=Column(String(64), primary_key=True))
+    digest: str = Field(sa_column=Column(String(32), nullable=False))
+    document: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+    reason: str | None = None
+    installed_by: str = Field(sa_column=Column(String(64), nullable=False))
+    installed_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False, index=True))
 
 
 class MatchRow(Base, table=True):

@@ -31,8 +31,9 @@ IVAN = person("ivan", [INTERPOL])
 TARO = person("taro", [ITU])
 WANDA = person("wanda", [WORLD_BANK])
 CORA = person("cora", roles=["coordinator"], regions=["001"])
+ADA = person("ada", roles=["administrator"])
 KENJI = person("kenji", roles=["coordinator"], countries=["KEN"])
-PEOPLE = (NORA, IVAN, TARO, WANDA, CORA, KENJI)
+PEOPLE = (NORA, IVAN, TARO, WANDA, CORA, KENJI, ADA)
 
 
 def training(**changes: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from services.activities.matching import groups
 from services.activities.matching.engine import Contribution, Match, alike, fingerprint
 from services.activities.matching.features import Features
 from services.activities.matching.table import FeatureTable
+from services.activities.matching.weights import Weights
 from services.activities.orm import MatchRow, VerdictRow
 from services.activities.uow.unit import ActivitiesUnit, Seen
 from shared.visibility import RED
@@ -21,7 +22,8 @@ Pair = tuple[str, str]
 class Component:
     """The component of some plans: everything tied to them by a match, a verdict or a present cluster."""
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
         self.features: dict[str, Features] = {}
         self.neighbours: dict[str, Features] = {}
         self.everybody: dict[str, Features] = {}
@@ -57,12 +59,12 @@ class Component:
         """Whether matching takes the two for one activity, also where it has not been asked yet."""
         mine, other = pair if pair[0] in self.features else pair[::-1]
         if mine not in self._alike:
-            self._alike[mine] = alike(self.features[mine], FeatureTable.of(self.everybody.values()))
+            self._alike[mine] = alike(self.features[mine], FeatureTable.of(self.everybody.values()), self.weights)
         return other in self._alike[mine]
 
     @classmethod
     async def of(cls, seeds: set[str], around: set[str], uow: ActivitiesUnit) -> "Component":
-        state = cls()
+        state = cls(await uow.weights())
         rows: dict[Pair, MatchRow] = {}
         verdicts: dict[tuple[str, str, str], VerdictRow] = {}
         members, fresh = set[str](), set(seeds)

@@ -38,7 +38,8 @@ async def rematch(plan_id: str, uow: ActivitiesUnit) -> None:
     chosen = await uow.candidates_of(features)
     others = await uow.features(chosen.plan_ids)
     # numpy on a few thousand rows is milliseconds, but the loop also carries heartbeats
-    found = await asyncio.to_thread(match, features, FeatureTable.of(others[key] for key in sorted(others)))
+    table = FeatureTable.of(others[key] for key in sorted(others))
+    found = await asyncio.to_thread(match, features, table, await uow.weights())
     await _store_matches(plan_id, before, found, uow)
     await uow.had_its_turn(plan_id, features.version)
     around = {each for row in before for each in (row.a, row.b)} | {each for one in found for each in one.pair}

@@ -77,8 +77,8 @@ class Match:
     score        log-odds of "the same", in 1/100 bit, from the sums over `prior` and `contributions`
     probability  that the two are the same activity; series: that they are two of one series
     kind         which of the three is likeliest; `band` says how sure "the same" is
-    versions     the plan versions compared; fingerprint: what they were compared on. It changes with that or with the
-                 weights, and not when a version changed nothing that matters here
+    versions     the plan versions compared; fingerprint: what people decide on. It changes with that, and not with the
+                 weights or with a version that changed something else
     in_house     both are one partner's: never an alert between partners
     """
 
@@ -179,7 +179,7 @@ def judged(a: Features, b: Features, levels: Mapping[str, str], weights: Weights
         contributions=tuple(rows),
         weights_version=weights.version,
         versions=(a.version, b.version),
-        fingerprint=fingerprint(a, b, weights),
+        fingerprint=fingerprint(a, b),
     )
 
 
@@ -204,13 +204,11 @@ def probability(score: int) -> float:
     return 1 / (1 + 2 ** (-score / 100))
 
 
-def fingerprint(a: Features, b: Features, weights: Weights = SHIPPED) -> str:
-    """What a decision on this pair is about: changes when what is compared, or the weights, change. Symmetric."""
-    digest = blake2b(weights.version.encode(), digest_size=16)
+def fingerprint(a: Features, b: Features) -> str:
+    """What a decision on this pair is about (`features.DECIDED_ON` of both), whatever the weights. Symmetric."""
+    digest = blake2b(digest_size=16)
     for features in sorted((a, b), key=lambda one: one.plan_id):
-        row: Any = np.frombuffer(features.packed, ROW).copy()
-        row["plan_version"] = 0
-        digest.update(row.tobytes())
+        digest.update(f"{features.row['plan']} {features.row['said']} ".encode())
     return digest.hexdigest()
 
 

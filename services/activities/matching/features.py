@@ -18,7 +18,7 @@ import numpy as np
 from services.activities.matching import codes, concepts, named, words
 from shared import places
 
-FORMAT = 2
+FORMAT = 3
 """First byte of every packed row. A row of another format is refused, so the caller extracts the plan again."""
 
 ROW: np.dtype[Any] = np.dtype(
@@ -60,6 +60,7 @@ ROW: np.dtype[Any] = np.dtype(
         ("title", "<u4", (14,)),
         ("grams", "<u8", (4,)),
         ("summary", "<u4", (14,)),
+        ("said", "<u8"),
     ]
 )
 _PLAN: int = cast(Any, ROW.fields)["plan"][1]
@@ -198,6 +199,7 @@ def extract(plan: PlanText) -> Features:
     row["follow_up_of"] = codes.hash64(plan.follow_up_of) if plan.follow_up_of else 0
     row["series"] = _name(plan.series)
     row["series_edition"] = _name(plan.edition)
+    row["said"] = codes.hash64(repr([getattr(plan, name) for name in DECIDED_ON]))
     _dates(row, plan)
     _places(row, plan)
     _texts(row, plan)
@@ -205,6 +207,14 @@ def extract(plan: PlanText) -> Features:
     _fill(row, "partners", (codes.hash64(organisation) for organisation in plan.partners))
     _fill(row, "funders", (codes.hash64(organisation) for organisation in plan.funders))
     return Features(plan.plan_id, row.tobytes())
+
+
+DECIDED_ON = (
+    "title", "type", "start", "end", "precision", "venues", "beneficiary_countries", "beneficiary_regions", "audiences",
+    "themes", "mode", "series", "edition", "part_of", "follow_up_of",
+)  # fmt: skip
+"""What people look at when they call two plans the same or distinct. Another description, status or partner asks nobody again,
+and neither does another release that reads the same words differently."""
 
 
 def build_tables() -> None:

@@ -61,6 +61,15 @@ def document(weights: Weights) -> dict[str, Any]:
     return {"version": weights.version, "prior": list(weights.prior), "fields": fields}
 
 
+def check(weights: Weights, like: Weights | None = None) -> list[str]:
+    """What is implausible about a table, in sentences; nothing for one that may be used."""
+    like = like or SHIPPED
+    levels = {field: set(worths) for field, worths in like.fields.items()}
+    if {field: set(worths) for field, worths in weights.fields.items()} != levels:
+        return ["it has other fields or levels than this release knows"]
+    return []
+
+
 def _worth(name: str, pair: Any) -> Worth:
     if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and all(type(each) is int for each in pair)):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         raise ValueError(f"{name}: two whole numbers in 1/100 bit are wanted")

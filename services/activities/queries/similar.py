@@ -33,9 +33,8 @@ async def similar_plans(content: Content, owner: str, uow: ActivitiesUnit, princ
             if sight(principal, plan.facts) is Outcome.FULL and not plan.facts.draft:
                 seen[plan_id] = shown_plan(plan, row.checked, principal)
     others = await uow.features(seen)
-    matches = [
-        one for one in match(features, FeatureTable.of(others[key] for key in sorted(others))) if not one.in_house
-    ]
+    table = FeatureTable.of(others[key] for key in sorted(others))
+    matches = [one for one in match(features, table, await uow.weights()) if not one.in_house]
     found = [
         {
             "plan": seen[other],

@@ -77,7 +77,7 @@ cut AS (
 SELECT plan.id, plan.version, plan.matched, plan.features, plan.owner, plan.tlp, plan.cluster, best.meets, best.worth,
     (SELECT ranges FROM cut) AS cut,
     (SELECT count(*) FROM ranked WHERE plan <> :plan AND (meets = 1 OR worth >= {ENOUGH})) AS wanted
-FROM best JOIN plan ON plan.id = best.plan ORDER BY best.worth DESC, best.far, best.plan"""  # noqa: S608: numbers of ours
+FROM best JOIN plan ON plan.id = best.plan ORDER BY best.worth DESC, best.far, best.plan"""  # noqa: S608 - numbers of ours
 _STATEMENTS = {dialect: text(f"WITH{scans},{_CHOICE}") for dialect, scans in _SCANS.items()}
 _COLUMNS = ("key", "first", "middle", "last", "most", "worth", "misses", "meets")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -14,6 +14,7 @@ from services.activities.domain.plan import Plan, countries_of, represent, text_
 from services.activities.matching import candidates
 from services.activities.matching.engine import COVERAGE_TEXT, coverage
 from services.activities.matching.features import Features, PlanText, extract, pack, unpack
+from services.activities.matching.weights import Weights
 from services.activities.orm import (
     AlertRow,
     AlertSideRow,
@@ -30,6 +31,7 @@ from services.activities.orm import (
 )
 from services.activities.uow.nearby import nearby
 from services.activities.uow.rows import plan_fact, plan_of_row
+from services.activities.uow.weights import in_force
 from shared.clock import Clock
 from shared.cloudevent import Event
 from shared.db import insert
@@ -87,6 +89,7 @@ class ActivitiesUnit(UnitOfWork):
         super().__init__(session, kernel, clock, ids, topic=TOPIC, source=SOURCE, actor=actor, cause=cause)
         self._posts_per_hour = posts_per_hour
         self._seen: dict[str, Seen] = {}
+        self._weights: Weights | None = None
 
     # --- plans
 
@@ -209,21 +212,18 @@ class ActivitiesUnit(UnitOfWork):
 
     async def reread_plans_of(self, organisation: str) -> None:
         """Put the plans that name this organisation on the list of those whose features are to be read again."""
-        tagged = select(col(PlanTagRow.plan)).where(
+        tagged = select(col(PlanTagRow.plan), literal(value=False)).where(
             col(PlanTagRow.kind) == "partner", col(PlanTagRow.value) == organisation
         )
-        waiting = insert(self.session, RereadRow.__table__).from_select(["plan"], tagged)  # pyright: ignore
+        waiting = insert(self.session, RereadRow.__table__).from_select(["plan", "rescore"], tagged)  # pyright: ignore
         await self.session.execute(waiting.on_conflict_do_nothing())
 
     async def reread(self, limit: int) -> list[str]:
-        """Read the features of listed plans again; returns those that changed, for the lane to match."""
-        listed = list(
-            (
-                await self.session.execute(select(col(RereadRow.plan)).order_by(col(RereadRow.plan)).limit(limit))
-            ).scalars()
-        )
+        """Read the features of listed plans again; returns those that changed or are to be scored anew, for the lane."""
+        waiting = select(col(RereadRow.plan), col(RereadRow.rescore)).order_by(col(RereadRow.plan)).limit(limit)
+        listed = {row.plan: row.rescore for row in await self.session.execute(waiting)}
         changed: list[str] = []
-        for plan_id in listed:
+        for plan_id, rescore in listed.items():
             plan = await self.plan(plan_id, lock=True)
             row = await self.session.get_one(PlanRow, plan_id)
             assert plan
@@ -232,8 +232,10 @@ class ActivitiesUnit(UnitOfWork):
                 row.features, row.matched = pack(features), 0
                 await self._write_rows_of(plan, features)
                 changed.append(plan_id)
+            elif rescore:
+                changed.append(plan_id)
         if listed:
-            await self.session.execute(delete(RereadRow).where(col(RereadRow.plan).in_(listed)))
+            await self.session.execute(delete(RereadRow).where(col(RereadRow.plan).in_(list(listed))))
         return changed
 
     async def organisation(self, reference: str) -> str | None:
@@ -271,6 +273,12 @@ class ActivitiesUnit(UnitOfWork):
                     update(PlanRow).where(col(PlanRow.id).in_(sorted(moved))).values(cluster=key)
                 )
                 self._seen |= {plan: replace(one, cluster=key) for plan, one in moved.items()}
+
+    async def weights(self) -> Weights:
+        """The table in force: installed here, or the shipped one."""
+        if self._weights is None:
+            self._weights, _ = await in_force(self.session)
+        return self._weights
 
     async def had_its_turn(self, plan_id: str, version: int) -> None:
         """Write down that the lane has matched this version."""

@@ -215,7 +215,8 @@ def test_the_fingerprint_follows_what_was_compared_not_the_version():
     assert (found.versions, again.versions) == ((1, 1), (7, 1))
     assert again.fingerprint == found.fingerprint
     assert compare(features(end=date(2026, 3, 12)), other).fingerprint != found.fingerprint
-    assert compare(one, other, replace(SHIPPED, version="other")).fingerprint != found.fingerprint
+    assert compare(one, other, replace(SHIPPED, version="other")).fingerprint == found.fingerprint
+    assert compare(features(description="More of it.", status="tentative"), other).fingerprint == found.fingerprint
 
 
 def test_every_level_has_a_weight_and_a_phrase():

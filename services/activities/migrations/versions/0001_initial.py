@@ -295,6 +295,7 @@ def upgrade() -> None:
     op.create_table(
         "reread",
         sa.Column("plan", sa.String(length=64), nullable=False),
+        sa.Column("rescore", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("plan", name=op.f("pk_reread")),
     )
     op.create_table(
@@ -311,9 +312,26 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_verdict_b"), ["b"], unique=False)
         batch_op.create_index(batch_op.f("ix_verdict_decision"), ["decision"], unique=False)
 
+    op.create_table(
+        "weights",
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=32), nullable=False),
+        sa.Column("document", Json, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("installed_by", sa.String(length=64), nullable=False),
+        sa.Column("installed_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_weights")),
+    )
+    with op.batch_alter_table("weights", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_weights_installed_at"), ["installed_at"], unique=False)
+
 
 def downgrade() -> None:
 
+    with op.batch_alter_table("weights", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_weights_installed_at"))
+
+    op.drop_table("weights")
     with op.batch_alter_table("verdict", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_verdict_decision"))
         batch_op.drop_index(batch_op.f("ix_verdict_b"))

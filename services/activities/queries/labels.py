@@ -1,0 +1,34 @@
+"""What coordinators decided, as labels for `convene weights fit`: levels of likeness and a verdict, no word of a plan."""
+
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlmodel import col
+
+from services.activities.matching.engine import fingerprint
+from services.activities.matching.features import ROW
+from services.activities.matching.levels import LEVELS, NAMES
+from services.activities.orm import VerdictRow
+from services.activities.uow.unit import ActivitiesUnit
+
+MOST = 20_000
+
+
+async def labels(uow: ActivitiesUnit) -> list[dict[str, Any]]:
+    """The newest verdict on each pair, where the plans still are what was decided on; the newest decisions first, at most MOST.
+
+    An overlap's "distinct" says nothing of whether two plans are one: it is no label.
+    """
+    said = select(VerdictRow).where(col(VerdictRow.kind) == "duplicate").order_by(col(VerdictRow.decision).desc())
+    newest: dict[tuple[str, str], VerdictRow] = {}
+    for row in (await uow.session.execute(said.limit(MOST))).scalars():
+        newest.setdefault((row.a, row.b), row)
+    known = await uow.features({plan for pair in newest for plan in pair})
+    found: list[dict[str, Any]] = []
+    for (a, b), row in newest.items():
+        if a in known and b in known and fingerprint(known[a], known[b]) == row.fingerprint:
+            one, other = (np.frombuffer(known[plan].packed, ROW) for plan in (a, b))
+            levels = {field: NAMES[field][int(level(one, other)[0])] for field, level in LEVELS.items()}
+            found.append({"verdict": "same" if row.verdict == "link" else "distinct", "levels": levels})
+    return found
