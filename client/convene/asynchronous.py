@@ -164,6 +164,10 @@ class Organisations(_Group):
             calls.patch(Organisation, "organisations", organisation, body=dict(changes), if_match=tag)
         )
 
+    async def resolve(self, *names: str, limit: int = 5) -> Resource:
+        """Which organisations names mean as people write them, at most 200 at once: `data` in the order of the names."""
+        return await self._run(calls.resolve(names, limit))
+
 
 class People(_Group):
     async def me(self) -> Person:

@@ -85,6 +85,11 @@ def reverse(decision: str, reason: str | None, key: str | None) -> Call[Decision
 # -- partners, notifications
 
 
+def resolve(names: Sequence[str], limit: int) -> Call[Resource]:
+    body = {"names": list(names), "limit": limit}
+    return Call("POST", f"{API}/organisations:resolve", read_as(Resource), {}, body, changes_nothing=True)
+
+
 def redeem(code: str, body: Mapping[str, Any], key: str | None) -> Call[ApiKey]:
     return post(ApiKey, "invitations", action="redeem", body={"code": code, **body}, key=key)
 

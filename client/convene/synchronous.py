@@ -159,6 +159,10 @@ class Organisations(_Group):
         tag = etag or self.get(organisation).etag or ""
         return self._run(calls.patch(Organisation, "organisations", organisation, body=dict(changes), if_match=tag))
 
+    def resolve(self, *names: str, limit: int = 5) -> Resource:
+        """Which organisations names mean as people write them, at most 200 at once: `data` in the order of the names."""
+        return self._run(calls.resolve(names, limit))
+
 
 class People(_Group):
     def me(self) -> Person:

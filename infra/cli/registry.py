@@ -1,5 +1,6 @@
 """`convene partners`, `convene people`, `convene keys`"""
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ partners = typer.Typer(no_args_is_help=True)
 people = typer.Typer(no_args_is_help=True)
 keys = typer.Typer(no_args_is_help=True)
 
+_NAMES_AT_ONCE = 200
 Words = list[str] | None
 Etag = Annotated[str | None, typer.Option(help="Refuse if it has changed since you read this ETag.")]
 
@@ -36,6 +38,34 @@ def show_partner(partner: str, who: As = None, as_json: AsJson = False) -> None:
     with connected(who, admin=True) as client:
         found = client.organisations.get(partner)
     show_fields(found, as_json)
+
+
+@partners.command("resolve")
+def resolve_names(
+    name: Annotated[list[str], typer.Argument(help="As people write them; - for one a line on standard input.")],
+    limit: Annotated[int, typer.Option(min=1, max=20, help="Candidates for each name.")] = 5,
+    who: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which organisations names mean: candidates, how probable, and why."""
+    names = [line.strip() for line in sys.stdin if line.strip()] if name == ["-"] else name
+    with connected(who, admin=True) as client:
+        found = [
+            each
+            for at in range(0, len(names), _NAMES_AT_ONCE)
+            for each in client.organisations.resolve(*names[at : at + _NAMES_AT_ONCE], limit=limit)["data"]
+        ]
+    if as_json:
+        document([{**each, "index": index} for index, each in enumerate(found)])
+        return
+    rows: list[tuple[Any, ...]] = []
+    for each in found:
+        told = [
+            (f"{one['probability']:.0%}", one["slug"], one["name"], one["because"]) for one in each["candidates"]
+        ] or [("", "", "", "")]
+        first = (each["name"], each["outcome"])
+        rows += [((first if number == 0 else ("", "")) + one) for number, one in enumerate(told)]
+    table(("written", "outcome", "sure", "slug", "name", "because"), rows)
 
 
 @partners.command("amend")

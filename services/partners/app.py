@@ -66,7 +66,7 @@ def build(
     app.add_exception_handler(Rejected, on_rejected)
     app.state.runtime, app.state.settings, app.state.ids = runtime, settings, ids
     app.state.authenticator = Authenticator(db, orm.known, clock)
-    for router in (organisations.router, people.router, invitations.router, access.router):
+    for router in (organisations.router, organisations.actions, people.router, invitations.router, access.router):
         app.include_router(router)
     app.include_router(deadletter_router(runtime, NAME))
     app.include_router(health_router(runtime))

@@ -48,6 +48,15 @@ class IdentifierRow(Base, table=True):
     organisation: str = Field(max_length=64, index=True)
 
 
+class NameKeyRow(Base, table=True):
+    """What each organisation's names are found by (`matching/reading.py`): words, how they sound, acronyms, countries."""
+
+    __tablename__ = "name_key"  # pyright: ignore[reportAssignmentType]
+
+    key: str = Field(primary_key=True, max_length=100)
+    organisation: str = Field(primary_key=True, max_length=64, index=True)
+
+
 class PersonRow(Base, table=True):
     __tablename__ = "person"  # pyright: ignore[reportAssignmentType]
 

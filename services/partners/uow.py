@@ -15,6 +15,7 @@ from services.partners.domain.access import ApiKey, Invitation, SigningKey
 from services.partners.domain.organisations import ACTIVE, Alias, Identifier, Organisation, Programme
 from services.partners.domain.people import Person, PersonScope
 from services.partners.events import SOURCE, TOPIC
+from services.partners.matching.reading import KEYS, keys_of
 from shared.clock import Clock
 from shared.db import affected
 from shared.ids import Ids
@@ -29,6 +30,7 @@ LANE = "registry"
 _organisation: Any = orm.OrganisationRow
 _identifier: Any = orm.IdentifierRow
 _invitation: Any = orm.InvitationRow
+_name_key: Any = orm.NameKeyRow
 
 _D = TypeVar("_D", Organisation, Person, ApiKey, Invitation, SigningKey)
 
@@ -65,7 +67,7 @@ def signing_key_of(row: orm.SigningKeyRow) -> SigningKey:
     return SigningKey(**row.model_dump())
 
 
-def _values(aggregate: Any) -> dict[str, Any]:
+def values_of(aggregate: Any) -> dict[str, Any]:
     """Dataclass to column values; tuples become JSON lists."""
     values = {name: _plain(value) for name, value in asdict(aggregate).items()}
     if isinstance(aggregate, Organisation):
@@ -102,11 +104,11 @@ class Rows(Generic[_D]):
         return await self._one(*conditions)
 
     async def add(self, aggregate: _D) -> None:
-        await self._session.execute(self._row.__table__.insert().values(**_values(aggregate)))
+        await self._session.execute(self._row.__table__.insert().values(**values_of(aggregate)))
 
     async def save(self, aggregate: _D) -> None:
         """Write the aggregate's next state over its row."""
-        values = _values(aggregate)
+        values = values_of(aggregate)
         await self._session.execute(update(self._row).where(self._row.id == values.pop("id")).values(**values))
 
     async def _one(self, *conditions: Any) -> _D | None:
@@ -147,6 +149,27 @@ class PartnersUnitOfWork(UnitOfWork):
         if organisation.status == ACTIVE and organisation.identifiers:
             rows = [asdict(each) | {"organisation": organisation.id} for each in organisation.identifiers]
             await self.session.execute(row.__table__.insert(), rows)
+
+    async def index_names(self, organisation: Organisation) -> None:
+        """Write down what the organisation's names are found by now."""
+        row = _name_key
+        await self.session.execute(delete(row).where(row.organisation == organisation.id))
+        keys = sorted({key for text in organisation.texts for key in keys_of(text)})
+        if keys:
+            rows = [{"key": key, "organisation": organisation.id} for key in keys]
+            await self.session.execute(row.__table__.insert(), rows)
+
+    async def index_anew(self) -> int:
+        """Index all names again where that was done by an earlier way of reading them. How many organisations."""
+        row, mark = _name_key, {"key": f"!{KEYS}", "organisation": ""}
+        if (await self.session.execute(select(row.key).where(row.key == mark["key"]))).first():
+            return 0
+        await self.session.execute(delete(row).where(row.organisation == ""))
+        await self.session.execute(row.__table__.insert(), [mark])
+        every = await self.organisations.where()
+        for organisation in every:
+            await self.index_names(organisation)
+        return len(every)
 
     async def spend(self, invitation: Invitation, now: datetime) -> bool:
         """Mark the invitation as redeemed; False where somebody else was faster, or it is no longer open.

@@ -1,5 +1,6 @@
 """`/api/v1/organisations`: read by everybody, written by administrators."""
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -14,10 +15,21 @@ from services.partners.api.edge import (
     tagged,
     write,
 )
-from services.partners.api.schemas import ListOf, OrganisationIn, OrganisationOut, OrganisationPatch
+from services.partners.api.schemas import (
+    CandidateOut,
+    ListOf,
+    NamesIn,
+    OrganisationIn,
+    OrganisationOut,
+    OrganisationPatch,
+    ReasonOut,
+    ResolvedNames,
+    ResolvedOut,
+)
 from services.partners.commands import AmendOrganisation, RegisterOrganisation
 from services.partners.domain.organisations import STATUSES, Alias, Identifier, Organisation, Programme
 from services.partners.handlers.organisations import amend_organisation, register_organisation
+from services.partners.matching.resolving import SHIPPED, Candidate, because
 from services.partners.uow import PartnersUnitOfWork
 from shared.answers import Cursor, IdempotencyKey, IfMatch, IfNoneMatch, Limit, conditional, page_of, runtime_of
 from shared.auth import Anyone, SignedIn, require
@@ -30,6 +42,7 @@ from shared.vocabulary import VOCABULARIES
 from shared.web import StrictRoute
 
 router = APIRouter(prefix="/api/v1/organisations", tags=["organisations"], route_class=StrictRoute)
+actions = APIRouter(prefix="/api/v1", tags=["organisations"], route_class=StrictRoute)
 
 _PARTS = {"identifiers": Identifier, "aliases": Alias, "programmes": Programme}
 
@@ -105,6 +118,51 @@ async def patch_organisation(
         return _answer(200, await amend_organisation(command, uow))
 
     return await write(request, principal, work, body=body)
+
+
+@actions.post("/organisations:resolve", response_model=ResolvedNames, responses=problems(401, 422))
+async def resolve_names(request: Request, principal: Anyone, body: NamesIn) -> ResolvedNames:
+    """Which organisations names mean as people write them: candidates with a probability and reasons. Stores nothing.
+
+    An import takes the organisation where the outcome is `one`, lets somebody choose where it is `ask`, and offers to
+    register where it is `none`."""
+    names = body.names or [body.name or ""]
+    async with runtime_of(request).db.read() as session:
+        found = await queries.shortlisted(session, principal, names)
+    answers = await asyncio.to_thread(queries.resolved, found, names, body.limit)
+    data = [_resolved(index, each) for index, each in enumerate(answers)]
+    return ResolvedNames(data=data, weights=SHIPPED.version)
+
+
+def _resolved(index: int, found: queries.Resolved) -> ResolvedOut:
+    resolution = found.resolution
+    candidates = [_candidate(each, found.organisations[each.id]) for each in resolution.candidates]
+    taken = candidates[0].id if resolution.outcome == "one" else None
+    return ResolvedOut(
+        index=index,
+        name=found.name,
+        outcome=resolution.outcome,
+        organisation=taken,
+        candidates=candidates,
+        capped=found.capped,
+    )
+
+
+def _candidate(candidate: Candidate, organisation: Organisation) -> CandidateOut:
+    return CandidateOut(
+        id=organisation.id,
+        slug=organisation.slug,
+        name=organisation.name,
+        acronym=organisation.acronym,
+        status=organisation.status,
+        probability=candidate.probability,
+        matched=candidate.name,
+        kind=candidate.kind,
+        because=because(candidate.rows),
+        reasons=[
+            ReasonOut(field=row.field, level=row.level, why=row.why, bits=row.weight / 100) for row in candidate.rows
+        ],
+    )
 
 
 def _values(fields: dict[str, Any]) -> dict[str, Any]:

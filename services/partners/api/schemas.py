@@ -96,6 +96,61 @@ class OrganisationOut(OrganisationState):
     updated_at: datetime
 
 
+class NamesIn(_In):
+    """One `name`, or a column of `names`."""
+
+    name: Name | None = Field(None, description="as people write it", examples=["UN Office on Drugs & Crime (UNODC)"])
+    names: list[Name] | None = Field(None, min_length=1, max_length=200, description="answered in this order")
+    limit: int = Field(5, ge=1, le=20, description="candidates for each name")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "NamesIn":
+        if (self.name is None) == (self.names is None):
+            raise ValueError("either name, or names")
+        return self
+
+
+class ReasonOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    field: str
+    level: str
+    why: str
+    bits: float = Field(
+        description="above 0 speaks for the candidate; all rows add up to the log-odds of `probability`"
+    )
+
+
+class CandidateOut(BaseModel):
+    id: str
+    slug: str
+    name: str
+    acronym: str | None
+    status: str
+    probability: float = Field(description="that this one is meant; the rest is the others' and that of none of them")
+    matched: str = Field(description="which of its names speaks for it")
+    kind: str = Field(description="of that name", json_schema_extra={"enum": ["name", "alias", "programme"]})
+    because: str = Field(description="one sentence")
+    reasons: list[ReasonOut]
+
+
+class ResolvedOut(BaseModel):
+    index: int = Field(description="in `names`; 0 for `name`")
+    name: str
+    outcome: str = Field(
+        description="one: the first candidate may be taken; ask: somebody should choose; none: probably not registered",
+        json_schema_extra={"enum": ["one", "ask", "none"]},
+    )
+    organisation: str | None = Field(description="id of the first candidate where the outcome is `one`")
+    candidates: list[CandidateOut]
+    capped: bool = Field(description="so many share a word with the name that not all were compared")
+
+
+class ResolvedNames(BaseModel):
+    data: list[ResolvedOut]
+    weights: str = Field(description="version of the weights")
+
+
 class ScopeIn(_In):
     countries: list[Country] | None = Field(None, max_length=250)
     regions: list[Code] | None = Field(None, max_length=50, description="M49; 001 is the world")

@@ -12,6 +12,8 @@ from shared.vocabulary import LANGUAGES, VOCABULARIES
 
 ACTIVE, INACTIVE = "active", "inactive"
 STATUSES = (ACTIVE, INACTIVE)
+GOVERNMENT = "10"
+"""The type of governments and their bodies (IATI OrganisationType)."""
 SLUG = re.compile(r"^[a-z0-9]+(?:-[a-z0-9]+)*$")
 MAX_SLUG = 100
 
@@ -64,6 +66,13 @@ class Organisation:
     identifiers: tuple[Identifier, ...] = ()
     aliases: tuple[Alias, ...] = ()
     programmes: tuple[Programme, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every name under which it may be asked for: name, acronym, aliases, programmes and their codes."""
+        programmes = [text for programme in self.programmes for text in (programme.code, programme.name)]
+        names = [self.name, self.acronym or "", *(alias.text for alias in self.aliases), *programmes]
+        return tuple(dict.fromkeys(name for name in names if name))
 
     @property
     def searchable(self) -> str:

@@ -145,7 +145,11 @@ def _check_scope(scope: PersonScope) -> Iterable[Fault]:
             yield unknown_country(f"#/scope/countries/{number}", code)
     for number, code in enumerate(scope.regions):
         if not is_region(code):
-            yield Fault(f"#/scope/regions/{number}", "unknown_region", "not an M49 region; 001 is the world")
+            yield Fault(
+                f"#/scope/regions/{number}",
+                "unknown_region",
+                "no M49 region, nor a group such as ASEAN; 001 is the world",
+            )
     for number, code in enumerate(scope.themes):
         if code not in VOCABULARIES["theme"]:
             yield Fault(f"#/scope/themes/{number}", "unknown_code", "not a code of the list theme")

@@ -40,6 +40,8 @@ class NoWayIn(Exception):
 async def bootstrap(uow: PartnersUnitOfWork, *, key: str | None, data_dir: Path | None, seed: bool) -> None:
     """Bring an empty database to where people can be invited. Raises NoWayIn."""
     published = await first_signing_key(uow)
+    if indexed := await uow.index_anew():
+        log.info("bootstrap.names_indexed", organisations=indexed)
     registered = await seed_registry(uow) if seed else 0
     administrator = await first_administrator(uow, key, data_dir)
     if published or registered or administrator:

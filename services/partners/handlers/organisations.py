@@ -28,6 +28,7 @@ async def register_organisation(command: RegisterOrganisation, uow: PartnersUnit
     await _check_identifiers(organisation, uow)
     await uow.organisations.add(organisation)
     await uow.hold(organisation)
+    await uow.index_names(organisation)
     _tell("organisation.registered", organisation, uow)
     return organisation
 
@@ -49,6 +50,7 @@ async def amend_organisation(command: AmendOrganisation, uow: PartnersUnitOfWork
     await _check_identifiers(after, uow)
     await uow.organisations.save(after)
     await uow.hold(after)
+    await uow.index_names(after)
     _tell("organisation.amended", after, uow)
     return after
 

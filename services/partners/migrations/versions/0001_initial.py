@@ -156,6 +156,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("role", name="pk_lease"),
     )
     op.create_table(
+        "name_key",
+        sa.Column("key", sa.String(length=100), nullable=False),
+        sa.Column("organisation", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("key", "organisation", name="pk_name_key"),
+    )
+    op.create_index("ix_name_key_organisation", "name_key", ["organisation"])
+
+    op.create_table(
         "organisation",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -235,6 +243,7 @@ def downgrade() -> None:
     op.drop_table("person")
     op.drop_table("outbox")
     op.drop_table("organisation")
+    op.drop_table("name_key")
     op.drop_table("lease")
     op.drop_table("known_signing_key")
     op.drop_table("known_person")

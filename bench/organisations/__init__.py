@@ -1,0 +1,1 @@
+"""How well `POST /organisations:resolve` reads names: `python -m bench.organisations --data DIR`."""
