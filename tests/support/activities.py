@@ -21,6 +21,7 @@ from shared.bus.port import Bus
 from shared.clock import Clock
 from shared.cloudevent import Event, from_delivered
 from shared.db import Database
+from shared.ids import Ids
 from tests.support.people import Person, introduce, organisation_id, person
 
 UNODC, INTERPOL, ITU, WORLD_BANK = (organisation_id(slug) for slug in ("unodc", "interpol", "itu", "world-bank"))
@@ -140,7 +141,13 @@ async def settled(db: Database, timeout: float = 60) -> None:
 
 @asynccontextmanager
 async def running(
-    url: str, *, bus: Bus | None = None, migrate: bool = True, clock: Clock | None = None, **settings: Any
+    url: str,
+    *,
+    bus: Bus | None = None,
+    migrate: bool = True,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    **settings: Any,
 ) -> AsyncGenerator[Service]:
     """One replica on this database; several may share a database and a bus."""
     values = {
@@ -151,7 +158,7 @@ async def running(
     }
     if migrate and not url.startswith("sqlite"):
         await migrate_database(url)
-    app = build(ActivitiesSettings(database_url=url, **values), bus=bus or MemoryBus(), clock=clock)
+    app = build(ActivitiesSettings(database_url=url, **values), bus=bus or MemoryBus(), clock=clock, ids=ids)
     async with app.router.lifespan_context(app):
         await introduce(app.state.runtime.db, known, PEOPLE, SLUGS)
         transport = httpx.ASGITransport(app)
