@@ -112,8 +112,8 @@ def _acronym(
 
 
 def _without(words: Sequence[Word], acronym: str) -> Sequence[Word]:
-    """The words beside an acronym that both sides have in their ways."""
-    return [word for word in words if word.plain != acronym]
+    """The words beside an acronym that both sides have in their ways: it speaks once, as an acronym, and not as a word too."""
+    return [word for word in words if word.plain != acronym and word.key != f"@{acronym}"]
 
 
 def _paired(mine: Sequence[Word], theirs: Sequence[Word]) -> tuple[list[tuple[int, int]], list[tuple[str, str]]]:
