@@ -136,9 +136,22 @@ def resolve(
     return Resolution(outcome, tuple(each for each in ranked[:limit] if each.probability >= SHOWN))
 
 
+_SILENT = frozenset(
+    {
+        ("state", "no"),
+        ("acronym", "none"),
+        ("slips", "none"),
+        ("country", "none"),
+        ("order", "one word"),
+        ("part", "whole"),
+    }
+)
+"""Levels that are the ordinary case: they stand among the rows, and no sentence tells them."""
+
+
 def because(rows: Sequence[Row]) -> str:
     """One sentence: what speaks loudest for the candidate, and what against it."""
-    told = [row for row in rows if row.field != "prior"]
+    told = [row for row in rows if row.field != "prior" and (row.field, row.level) not in _SILENT]
     loudest = sorted((row for row in told if row.weight > 0), key=lambda row: -row.weight)[:2]
     against = min((row for row in told if row.weight < 0), key=lambda row: row.weight, default=None)
     return "; ".join(row.why for row in loudest) + (f"; but {against.why}" if against else "")

@@ -27,8 +27,8 @@ _LINES = {
     ("slips", "none"): "spelt alike",
     ("slips", "one"): "spelt nearly alike: {slips}",
     ("slips", "several"): "spelt nearly alike: {slips}",
-    ("acronym", "its own"): "{acronym} is its acronym",
-    ("acronym", "initials"): "{acronym} is made of the initials",
+    ("acronym", "its own"): "“{acronym}” is short for it",
+    ("acronym", "initials"): "“{acronym}” is made of the initials",
     ("acronym", "none"): "no acronym in common",
     ("country", "same"): "the same country",
     ("country", "its seat"): "it has its seat in the country that was written",
@@ -54,7 +54,7 @@ def why(field: str, level: str, likeness: Likeness, name: str) -> str:
     """One row in words."""
     return _LINES[field, level].format(
         name=name,
-        acronym=likeness.acronym.upper(),
+        acronym=likeness.acronym,
         shared=", ".join(likeness.shared),
         asked_only=", ".join(likeness.asked_only),
         known_only=", ".join(likeness.known_only),
