@@ -158,7 +158,10 @@ def _tells(token: Token) -> bool:
 def _plain(token: Token) -> str:
     if "\u3400" <= token.stem[0] <= "\u9fff":
         return token.stem
-    return stem_of("".join(letter for letter in fold(token.stem) if letter.isalnum()))
+    word = "".join(letter for letter in fold(token.stem) if letter.isalnum())
+    while (stem := stem_of(word)) != word:  # a key is its own key, so nothing is left to cut off
+        word = stem
+    return word
 
 
 def _initials(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.activities.matching.named import organisation_key, organisations_in
@@ -82,6 +82,7 @@ NAMES = [name for line in LINES for name in line.split(" | ")]
 INVENTED = st.lists(st.text("abcdefghijklmnopqrstuvwxyz", min_size=5, max_size=9), min_size=2, max_size=5).map(" ".join)
 
 
+@example("aaaaa aaaaaaaaa")
 @given(st.sampled_from(NAMES) | INVENTED)
 @settings(max_examples=150, deadline=None)
 def test_a_key_is_its_own_key(name):
