@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.matching import fit, generator, quality, search, speed, year
+from bench.matching import fit, generator, labels, quality, search, speed, year
 from bench.matching.figures import judged
 from bench.matching.marginals import BOUNDS, MEASURED, marginals
 
@@ -27,13 +27,10 @@ def main() -> int:
     learned = commands.add_parser(
         "fit", help="learn a table of weights from lists of the generator; judge it with `quality`"
     )
-    learned.add_argument("--seeds", type=int, nargs="+", default=[1000, 1001, 1002], help="from 1000")
+    learned.add_argument("--seeds", type=int, nargs="+", default=[1000, 1001, 1002, 1003], help="from 1000")
     learned.add_argument("--plans", type=int, default=1500, help="plans in each list")
-    learned.add_argument(
-        "--trust", type=float, default=0.5, help="how far to go from the table by hand to the learned one"
-    )
-    learned.add_argument("--caution", type=int, default=60, help="1/100 bit more of evidence than it calls for")
-    learned.add_argument("--version", default="2026.2")
+    learned.add_argument("--slack", type=float, default=300, help="1/100 bit a weight may stray from the table by hand")
+    learned.add_argument("--version", default="2026.3")
     learned.add_argument("--out", type=Path, default=Path("var/matching/weights.json"), metavar="FILE")
     timed = commands.add_parser("speed", help="match one plan against very many stored ones on PostgreSQL")
     timed.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="plans stored")
@@ -43,9 +40,7 @@ def main() -> int:
         speed.run(given.sizes, given.probes, _say)
         return 0
     if given.command == "fit":
-        table = fit.fit(
-            given.seeds, given.plans, version=given.version, trust=given.trust, caution=given.caution, say=_say
-        )
+        table = fit.fit(given.seeds, given.plans, version=given.version, slack=given.slack, say=_say)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         fit.write(table, given.out)
         print(f"version {table.version} in {given.out}; shipped is services/activities/matching/weights.json")
@@ -76,33 +71,46 @@ def _quality(
     for seed in seeds:
         corpus = generator.generate(seed, plans)
         print(f"\nGenerator, seed {seed}, {len(corpus.postings):,} plans")
-        scores, labels = quality.scored(corpus.rows), quality.labels_of(corpus)
-        quality.report(scores, labels, _say, splink)
-        print(f"  candidates of convene match:  {search.of_lists(corpus.rows, labels.same)}")
-        lines += [f"== generator, seed {seed}", *quality.wrong_pairs(scores, labels)]
+        scores, truth = quality.scored(corpus.rows), quality.labels_of(corpus)
+        quality.report(scores, truth, _say, splink)
+        print(f"  candidates of convene match:  {search.of_lists(corpus.rows, truth.same)}")
+        lines += [f"== generator, seed {seed}", *quality.wrong_pairs(scores, truth)]
     ordinary = generator.generate(seeds[0], 1500, generator.YEAR)
     print(f"\nAlerts of an ordinary year, seed {seeds[0]}, {len(ordinary.postings):,} plans")
-    year.report(quality.scored(ordinary.rows), _say)
+    year.report(quality.scored(ordinary.rows), ordinary, _say)
     if folder:
-        rows, labels = quality.labelled_list(folder)
-        print(f"\nLabelled list {folder.name}, {len(rows):,} postings, {len(labels.same)} pairs")
+        rows, truth = quality.labelled_list(folder)
+        print(f"\nLabelled list {folder.name}, {len(rows):,} postings, {len(truth.same)} pairs")
         scores = quality.scored(rows)
-        quality.report(scores, labels, _say, splink)
-        print(f"  candidates of convene match:  {search.of_lists(rows, labels.same)}")
+        quality.report(scores, truth, _say, splink)
+        print(f"  candidates of convene match:  {search.of_lists(rows, truth.same)}")
         if read:
-            after = quality.read_by_hand(labels, read)
-            wrongly, missing = labels.same - after.same, after.same - labels.same
+            after = quality.read_by_hand(truth, read)
+            wrongly, missing = truth.same - after.same, after.same - truth.same
             print(
                 f"  read by hand: {len(wrongly)} labelled pairs are not the same, {len(missing)} others are; judged by that"
             )
             found = judged(scores.found - after.left_out, set(after.same))
             print(f"  {'this engine, at 0.5':44}{found}")
-        mistakes = list(quality.wrong_pairs(scores, labels))
+        _with_labels(scores, truth)
+        mistakes = list(quality.wrong_pairs(scores, truth))
         lines += [f"== {folder.name}", *mistakes]
         print("\n".join(("  wrong pairs, to be read:", *mistakes)))
     if wrong:
         wrong.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0
+
+
+def _with_labels(scores: quality.Scored, truth: quality.Labels) -> None:
+    figures: list[tuple[float, float]] = []
+    for seen, asked in labels.learned(scores, truth):
+        every, found = set(truth.same) - asked, seen.found - truth.left_out - asked
+        differ = {pair for pair in every | found if quality.titles_differ(scores.rows, pair)}
+        figures.append((judged(found, every).f1, judged(found & differ, every & differ).f1))
+    mean, hard = (sum(each) / len(figures) for each in zip(*figures, strict=True))
+    print(
+        f"  with 50 labels of this list, mean of {len(figures)} draws, the others judged: F1 {mean:.3f}, titles differ {hard:.3f}"
+    )
 
 
 def _say(line: str) -> None:

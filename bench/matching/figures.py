@@ -85,6 +85,13 @@ def calibration_error(table: Sequence[Bin]) -> float:
     return sum(one.count * abs(one.said - one.were) for one in table) / total if total else 0.0
 
 
+def calibration_error_of_chance(probability: Array, draws: int = 20) -> float:
+    """What odds that are exactly right would show on so many pairs, by chance alone (mean of `draws`, seed 0)."""
+    random = np.random.default_rng(0)
+    shown = [calibration_error(bins(probability, random.random(len(probability)) < probability)) for _ in range(draws)]
+    return float(np.mean(shown))
+
+
 def best_threshold(scores: Mapping[tuple[str, str], float], truth: set[tuple[str, str]]) -> tuple[float, float]:
     """(F1, threshold) of the threshold that is best in hindsight: what no user would know. Kind to a baseline."""
     ordered = sorted(scores.items(), key=lambda one: -one[1])

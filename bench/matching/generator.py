@@ -19,6 +19,7 @@ from typing import Any, Literal
 from bench.matching.activities import Activity, World
 from bench.matching.postings import Accounts, Posting
 from bench.matching.siblings import SERIES, UNRELATED, session
+from bench.matching.telling import apart
 from bench.matching.vocabulary import chosen, vocabulary
 
 Outcome = Literal["same", "series", "none"]
@@ -53,12 +54,14 @@ RECIPES = {"year": YEAR, "study": STUDY, "events": EVENTS}
 
 @dataclass(frozen=True)
 class Pair:
-    """Two references in canonical order, their outcome, and why ("joint", "in_house", "next_edition", ...)."""
+    """Two references in canonical order, their outcome, and why ("joint", "in_house", "next_edition", ...). `apart`: whether
+    anything that both postings tell sets them apart; where nothing does, nobody can know."""
 
     a: str
     b: str
     outcome: Outcome
     why: str
+    apart: bool = True
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ def _pairs(postings: tuple[Posting, ...], happened: list[Activity]) -> Iterator[
             else:
                 kinds = [activity[side.activity].kind for side in (x, y)]
                 why = "session" if "session" in kinds else next(kind for kind in kinds if kind != "first")
-                yield Pair(x.reference, y.reference, "series", why)
+                yield Pair(x.reference, y.reference, "series", why, why == "session" or apart(x.told, y.told))
     for one in happened:
         if one.kind in UNRELATED:
             for x in told[one.key]:

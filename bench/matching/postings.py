@@ -8,6 +8,8 @@ from typing import Any
 
 from bench.matching import dates, names, texts, titles
 from bench.matching.activities import Activity
+from bench.matching.telling import Told
+from bench.matching.telling import told as tells
 from bench.matching.vocabulary import Country, Organisation, Vocabulary, chosen
 from bench.matching.wording import bare, named, words
 
@@ -28,13 +30,14 @@ _ONLINE_PLACES = ("Online", "Virtual", "online", "Zoom")
 
 @dataclass(frozen=True)
 class Posting:
-    """A row, and of which activity it tells."""
+    """A row, of which activity it tells, and what of it."""
 
     reference: str
     activity: str
     organisation: str
     language: str
     row: dict[str, Any]
+    told: Told
 
 
 @dataclass
@@ -85,7 +88,8 @@ class Accounts:
             row["description"] = description
         if random.random() < 0.5:
             row["language"] = language
-        return Posting(row["reference"], one.key, key, language, row)
+        says = tells(told, row, filled, days, self.voc)
+        return Posting(row["reference"], one.key, key, language, row, says)
 
     def _listed(self, one: Activity, key: str, first: Posting | None) -> Posting:
         """A line in a list of events: name, days, place. Lists agree on days nearly always, and not on what is online."""
@@ -108,7 +112,8 @@ class Accounts:
             row["city"] = "Online"
         if random.random() < 0.6:
             row["mode"] = "online" if online else "in_person"
-        return Posting("", one.key, key, "en", row)
+        says = Told(days=(start, end), country="" if online else one.country)
+        return Posting("", one.key, key, "en", row, says)
 
     def _style(self, organisation: Organisation, one: Activity, wording: Random) -> str:
         if one.generic and wording.random() < 0.7:

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.matching import baselines, splink_peer
 from bench.matching.blocking import candidates
-from bench.matching.figures import AT, Array, Bin, bins, calibration_error, judged
+from bench.matching.figures import AT, Array, Bin, bins, calibration_error, calibration_error_of_chance, judged
 from bench.matching.generator import Corpus, Pair
 from bench.matching.marginals import Simple, simple
 from bench.matching.training import plans_of
@@ -28,11 +28,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Labels:
-    """What is known of pairs (names in order): the same activity; not to be judged; and, by kind, certainly not the same."""
+    """What is known of pairs (names in order): the same activity; not to be judged; by kind, certainly not the same; and
+    those of a series that nothing in the two postings sets apart."""
 
     same: frozenset[Key]
     left_out: frozenset[Key]
     other: Mapping[str, frozenset[Key]]
+    untold: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def labels_of(corpus: Corpus) -> Labels:
         same=frozenset((pair.a, pair.b) for pair in by_outcome["same"] if pair.why == "joint"),
         left_out=frozenset((pair.a, pair.b) for pair in by_outcome["same"] if pair.why == "in_house"),
         other={kind: frozenset(pairs) for kind, pairs in other.items()},
+        untold=frozenset((pair.a, pair.b) for pair in by_outcome["series"] if not pair.apart),
     )
 
 
@@ -101,26 +104,30 @@ def read_by_hand(labels: Labels, file: Path) -> Labels:
     """Labels as somebody found them who read the wrong pairs: a file with `same` and `not` pairs of references."""
     told = json.loads(file.read_text(encoding="utf-8"))
     same, other = ({_key(a, b) for a, b in told.get(kind, ())} for kind in ("same", "not"))
-    return Labels(labels.same - other | same, labels.left_out, labels.other)
+    return Labels(labels.same - other | same, labels.left_out, labels.other, labels.untold)
 
 
 def report(scores: Scored, labels: Labels, say: Say, peers: bool = True) -> None:
     """Prints every figure of one list: ours, the rules beside it, calibration, and what is above 0.5 and is not the same."""
     truth, found = set(labels.same), scores.found - labels.left_out
-    differ = {pair for pair in truth | found if _titles_differ(scores.rows, pair)}
+    differ = {pair for pair in truth | found if titles_differ(scores.rows, pair)}
     say(f"  {'this engine, at 0.5':44}{judged(found, truth)}")
     say(f"  {'  titles differ':44}{judged(found & differ, truth & differ)}")
     for name, pairs in _peers(scores, labels, peers, say):
         say(f"  {name:44}{judged(pairs - labels.left_out, truth)}")
         say(
-            f"  {'  titles differ':44}{judged({p for p in pairs - labels.left_out if _titles_differ(scores.rows, p)}, truth & differ)}"
+            f"  {'  titles differ':44}{judged({p for p in pairs - labels.left_out if titles_differ(scores.rows, p)}, truth & differ)}"
         )
     kept = np.array([pair not in labels.left_out for pair in scores.pairs], bool)
     true = np.array([pair in truth for pair in scores.pairs], bool)[kept]
     table = bins(scores.same[kept], true)
     say(f"  calibration error over {int(kept.sum()):,} candidate pairs: {calibration_error(table):.4f}")
-    likely = bins(scores.same[kept][scores.same[kept] >= 0.01], true[scores.same[kept] >= 0.01])
-    say(f"  and over those of at least 0.01:{'':10}{calibration_error(likely):.4f}")
+    said = scores.same[kept]
+    likely = bins(said[said >= 0.01], true[said >= 0.01])
+    honest = calibration_error_of_chance(said[said >= 0.01])
+    say(
+        f"  and over those of at least 0.01:{'':10}{calibration_error(likely):.4f} (perfect odds would show {honest:.4f}: so few)"
+    )
     _table(likely, say)
     everywhere = set(scores.pairs)
     lost = len(truth - everywhere)
@@ -131,11 +138,15 @@ def report(scores: Scored, labels: Labels, say: Say, peers: bool = True) -> None
         if between:
             share = len(above[kind]) / len(between)
             say(f"  {kind:16} above 0.5: {len(above[kind]):4} of {len(between):5} = {share:.2%}")
-    siblings = [pairs & everywhere for kind, pairs in labels.other.items() if kind not in ("neighbour", "generic")]
-    count = sum(map(len, siblings))
-    if count:
-        wrong = sum(len(pairs & found) for pairs in siblings)
-        say(f"  {'the whole series set':16} above 0.5: {wrong} of {count} = {wrong / count:.2%} (at most 1 %)")
+    series = {pair for kind, pairs in labels.other.items() if kind not in ("neighbour", "generic") for pair in pairs}
+    for name, pairs in (
+        ("the whole series set", series & everywhere),
+        ("  told apart by what both postings say", series & everywhere - labels.untold),
+        ("  nothing in either posting tells them apart", series & everywhere & labels.untold),
+    ):
+        if pairs:
+            wrong = len(pairs & found)
+            say(f"  {name:46} above 0.5: {wrong} of {len(pairs)} = {wrong / len(pairs):.2%}")
 
 
 def wrong_pairs(scores: Scored, labels: Labels) -> Iterator[str]:
@@ -174,7 +185,7 @@ def _table(table: Sequence[Bin], say: Say) -> None:
         say(f"    {one.low:.1f} to {one.high:.1f}{one.count:11,}{one.said:8.3f}{one.were:8.3f}")
 
 
-def _titles_differ(rows: Mapping[str, Mapping[str, Any]], pair: Key) -> bool:
+def titles_differ(rows: Mapping[str, Mapping[str, Any]], pair: Key) -> bool:
     one, other = (sorted(set(tokens_of(str(rows[reference]["title"])))) for reference in pair)
     return one != other
 

@@ -126,6 +126,12 @@ def counted(one: Activity, language: str, random: Random) -> str:
     return ""
 
 
+def numbered(kind: str, number: int) -> list[str]:
+    """Every way in which "phase" or "module" number so and so is written."""
+    forms = {"phase": _PHASE, "module": _MODULE}[kind]
+    return [form.format(n=number, r=_ROMAN[min(number, 6)]) for ways in forms.values() for form in ways]
+
+
 def _edition(one: Activity, language: str, random: Random) -> str:
     how = random.random()
     if not one.edition or how < 0.25:

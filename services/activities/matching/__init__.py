@@ -5,9 +5,11 @@ packed beside the plan; objects are built only for explained survivors. A pair i
 unrelated.
 
 - `features`: a plan's text -> one packed row. `codes`: bits.
+- `days`, `towns`: what a sentence or a place field tells of when and where.
 - `words`: a text taken apart, in eight languages, by `lexicon`, `concepts`, `named` (organisations), `ordinals` and `language`.
 - `candidates`: which rows a plan leaves in the side tables, and which bounded ranges to read for it.
-- `table`: many rows as columns. `levels`: how alike, per field. `weights`: what a level is worth. `engine`: the sums.
+- `table`: many rows as columns. `levels`: how alike, per field (`dating`: in their dates; `picking`: how a level is picked).
+- `weights`: what a level is worth. `engine`: the sums.
 - `fitting`: weights from labelled pairs.
 - `groups`: pairs -> activities, without chaining. `overlaps`: conflicts between different activities.
 - `phrases`, `explain`: why, in sentences.

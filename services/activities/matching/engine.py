@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from services.activities.matching import codes
 from services.activities.matching.features import DATES_FROM_TEXT, ROW, Features
-from services.activities.matching.levels import LEVELS, NAMES, Array
+from services.activities.matching.levels import LEVELS
 from services.activities.matching.phrases import why
+from services.activities.matching.picking import NAMES, Array
 from services.activities.matching.table import FeatureTable
 from services.activities.matching.weights import SHIPPED, Weights
 
@@ -31,7 +32,7 @@ COVERAGE_TEXT: dict[Coverage, str] = {
     "no_date": "not checked: no date",
     "not_matched": "not checked: draft or cancelled",
 }
-COARSE = frozenset({"same month", "within the month", "within the quarter", "within the year"})
+COARSE = frozenset({"same month", "within the month", "within the quarter", "within the year", "days in the text"})
 """Levels of dates that agree only as far as they are known."""
 _REFUSED = np.array([codes.index_of(status, codes.STATUSES) for status in codes.UNCOMPARED_STATUSES])
 # log2(1 + 2^-x) in 1/100 bit for x in 1/100 bit: a table, so that the odds are whole numbers, the same everywhere

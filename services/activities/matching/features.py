@@ -15,10 +15,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from services.activities.matching import codes, concepts, named, words
+from services.activities.matching import codes, concepts, days, named, towns, words
 from shared import places
 
-FORMAT = 3
+FORMAT = 4
 """First byte of every packed row. A row of another format is refused, so the caller extracts the plan again."""
 
 ROW: np.dtype[Any] = np.dtype(
@@ -35,6 +35,7 @@ ROW: np.dtype[Any] = np.dtype(
         ("start", "<i4"),
         ("end", "<i4"),
         ("year", "<u2"),
+        ("season", "<u2"),
         ("edition", "<u2"),
         ("phase", "<u2"),
         ("module", "<u2"),
@@ -67,11 +68,14 @@ _PLAN: int = cast(Any, ROW.fields)["plan"][1]
 """Where a packed row says whose it is: read without the whole, since a plan's row is opened some hundreds of times a turn."""
 BENEFICIARY_FROM_VENUE = 1
 BENEFICIARY_FROM_REGION = 2
-THEMES_FROM_TEXT, AUDIENCES_FROM_TEXT, TYPE_FROM_TEXT, DATES_FROM_TEXT = 8, 16, 32, 64
+THEMES_FROM_TEXT, AUDIENCES_FROM_TEXT, TYPE_FROM_TEXT, DATES_FROM_TEXT, AUDIENCES_FROM_TITLE = 8, 16, 32, 64, 128
 """Flags: the posting does not give these; they were read from its words: good for likeness, too little to rule a pair out or
 to warn of an overlap."""
 CUT = 4
 """Flag: the plan named more than a column holds (cities, partners, words)."""
+
+
+_DAY = codes.PRECISIONS.index("day") + 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,8 +300,8 @@ def _places(row: Any, plan: PlanText) -> None:
         beneficiaries = venues
         row["flags"] |= BENEFICIARY_FROM_VENUE
     row["beneficiaries"][0] = codes.country_words(beneficiaries)
-    cities = (places.canonical_city(city) for city, _ in plan.venues if city)
-    _fill(row, "cities", (codes.hash32(city) for city in cities if city))
+    found = (town for city, country in plan.venues if city for town in towns.towns(city, country))
+    _fill(row, "cities", (codes.hash32(town) for town in found))
 
 
 def _texts(row: Any, plan: PlanText) -> None:
@@ -317,6 +321,8 @@ def _texts(row: Any, plan: PlanText) -> None:
         (plan.type, TYPE_FROM_TEXT),
     ):
         row["flags"] |= 0 if given else flag
+    if title.audiences and not plan.audiences:
+        row["flags"] |= AUDIENCES_FROM_TITLE
     row["type"] = codes.index_of(plan.type or _only(title.types) or _only(told.types), codes.TYPES)
     row["mode"] = codes.index_of(plan.mode or title.mode, codes.MODES)
     row["year"], row["edition"] = title.year or 0, title.edition or 0
@@ -331,12 +337,30 @@ def _texts(row: Any, plan: PlanText) -> None:
     row["grams"][0] = _grams(stem for stem in words.stems(plan.title) if stem not in said)
     if not row["cities"].any():
         _fill(row, "cities", (codes.hash32(city) for city in title.cities))
-    # the old days of a postponed plan are in its title still
-    if not row["start"] and title.year and len(title.months) == 1 and plan.status != "postponed":
-        row["flags"] |= DATES_FROM_TEXT
-        first = date(title.year, next(iter(title.months)), 1)
-        _put_dates(row, interval(first, first, "month"), "month")
+    if (
+        row["precision"] != _DAY and plan.status != "postponed"
+    ):  # the old days of a postponed plan are in its texts still
+        _put_told(row, _days_told(plan, title))
     _fill_words(row, "summary", set(told.words) - set(title.words))
+
+
+def _put_told(row: Any, found: days.Told | None) -> None:
+    """What the texts say of the days, where no field gives any: dates, or a day of the year where the field is coarser or
+    the text has no year."""
+    if found and found.precision != "season" and not row["start"]:
+        row["flags"] |= DATES_FROM_TEXT
+        _put_dates(row, interval(found.start, found.end, found.precision), found.precision)
+    elif found and found.precision != "month":
+        row["season"] = date(days.NO_YEAR, found.start.month, found.start.day).timetuple().tm_yday
+
+
+def _days_told(plan: PlanText, title: words.TitleParts) -> days.Told | None:
+    if found := days.told(plan.title, title.year) or days.told(plan.description, title.year):
+        return found
+    if title.year and len(title.months) == 1:
+        first = date(title.year, next(iter(title.months)), 1)
+        return days.Told(first, first, "month")
+    return None
 
 
 def _only(values: frozenset[str]) -> str | None:

@@ -7,33 +7,21 @@ it loses nothing to boosted trees (0.979 against 0.977).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
+from typing import Literal
 
 import numpy as np
 
-from services.activities.matching.levels import LEVELS, NAMES, Array
-from services.activities.matching.weights import Weights
+from services.activities.matching.features import ROW, Features
+from services.activities.matching.levels import LEVELS
+from services.activities.matching.picking import NAMES, Array
+from services.activities.matching.weights import HELD, NEUTRAL, ORDERED, POLICY, SHIPPED, Weights, Worth, check
 
 SAME, SERIES, UNRELATED = 0, 1, 2
-POLICY = frozenset({"part_of", "follow_up_of", "next_edition"})
-"""Rules, not statistics: never learned."""
-HELD = frozenset(
-    {
-        ("audience", "other"),
-        ("type", "other"),
-        ("themes", "other"),
-        ("country", "other"),
-        ("city", "other"),
-        ("dates", "far apart"),
-    }
-)
-"""What a posting gives in a field of its own, and the other contradicts: another audience, the conference around a session,
-the next country. None of those is the same activity, however often somebody mistypes a field."""
-NEUTRAL = frozenset({"unknown", "no", "other partner"})
-"""Levels that say nothing by definition: never learned, always 0."""
 _BIT = log(2) / 100
+_SCALES = range(75, 130, 5)
 
 
 @dataclass(frozen=True)
@@ -79,20 +67,68 @@ def fit(labelled: Labelled, start: Weights, version: str, *, slack: float = 200,
     moved = _climb(design, fixed, labelled, np.append(np.full(len(columns), slack), prior_slack))
     fields = {
         field: {
-            name: _rounded(start.fields[field][name], moved[columns[field, name]] if (field, name) in columns else None)
+            name: _moved(field, name, start.fields[field][name], moved[columns[field, name]])
+            if (field, name) in columns
+            else start.fields[field][name]
             for name in NAMES[field]
         }
         for field in start.fields
     }
-    return Weights(version, _rounded(start.prior, moved[-1]), fields)
+    return Weights(version, _moved("prior", "", start.prior, moved[-1]), _ordered(fields, labelled))
+
+
+def calibrated(labelled: Labelled, weights: Weights) -> Weights:
+    """The same table with one scale for all that is no policy and with new priors: those under which the labels are likeliest."""
+    best: tuple[float, Weights] | None = None
+    for percent in _SCALES:
+        fields = {
+            field: levels
+            if field in POLICY
+            else {name: (round(a * percent / 100), round(b * percent / 100)) for name, (a, b) in levels.items()}
+            for field, levels in weights.fields.items()
+        }
+        scaled = Weights(weights.version, weights.prior, fields)
+        fixed = _sums(labelled.levels, scaled)
+        moved = _climb(np.ones((len(fixed), 1), np.float32), fixed, labelled, np.array([1e5]))
+        found = Weights(weights.version, _moved("prior", "", weights.prior, moved[0]), fields)
+        chance = _outcomes(fixed + moved[0])[np.arange(len(fixed)), labelled.outcome]
+        likely = float((labelled.times * np.log(np.maximum(chance, 1e-30))).sum())
+        if best is None or likely > best[0]:
+            best = likely, found
+    assert best is not None
+    return best[1]
+
+
+def _outcomes(sums: Array) -> Array:
+    """Probabilities of SAME, SERIES and UNRELATED, [pairs, 3]."""
+    against = np.exp(np.clip(-sums * _BIT, -60, 60))
+    return np.column_stack([np.ones(len(sums)), against[:, 1], against[:, 0]]) / (
+        1 + against.sum(axis=1, keepdims=True)
+    )
+
+
+def _ordered(fields: Mapping[str, dict[str, Worth]], labelled: Labelled) -> Mapping[str, dict[str, Worth]]:
+    """Where labels put a level below a less alike one, both get their mean by the number of their pairs."""
+    for field, names in ORDERED:
+        worths, count = fields[field], np.bincount(
+            labelled.levels[:, list(LEVELS).index(field)], labelled.times, len(NAMES[field])
+        )  # fmt: skip
+        blocks: list[tuple[float, float, list[str]]] = []
+        for name in names:
+            blocks.append((float(worths[name][0]), float(count[NAMES[field].index(name)]) + 1, [name]))
+            while len(blocks) > 1 and blocks[-2][0] < blocks[-1][0]:
+                (one, many, first), (other, more, second) = blocks[-2:]
+                blocks[-2:] = [((one * many + other * more) / (many + more), many + more, first + second)]
+        for worth, _, block in blocks:
+            for name in block:
+                kept = min(round(worth), worths[name][0]) if (field, name) in HELD else round(worth)
+                worths[name] = kept, worths[name][1]
+    return fields
 
 
 def _columns(start: Weights) -> Mapping[tuple[str, str], int]:
     learned = [
-        (field, name)
-        for field in LEVELS
-        for name in NAMES[field]
-        if field not in POLICY and name not in NEUTRAL and (field, name) not in HELD
+        (field, name) for field in LEVELS for name in NAMES[field] if field not in POLICY and name not in NEUTRAL
     ]
     return {key: column for column, key in enumerate(learned)}
 
@@ -106,14 +142,14 @@ def _climb(design: Array, fixed: Array, labelled: Labelled, slack: Array) -> Arr
     times = labelled.times.astype(float)
     for _ in range(40):
         against = np.exp(np.clip(-(fixed + design @ moved) * _BIT, -60, 60))
-        chance = against / (1 + against.sum(axis=1, keepdims=True))  # of unrelated, of series
+        rival = against / (1 + against.sum(axis=1, keepdims=True))  # of unrelated, of series
         # d log-likelihood / d sum = (chance of the rival - whether it is the rival) * bit
-        slope = (chance - rivals) * times[:, None] * _BIT
+        slope = (rival - rivals) * times[:, None] * _BIT
         gradient = np.concatenate([design.T @ slope[:, 0], design.T @ slope[:, 1]]) - penalty * moved.T.ravel()
         bend = np.empty((2 * size, 2 * size))
         for i in (0, 1):
             for j in (0, 1):
-                curve = times * _BIT**2 * (chance[:, i] * ((i == j) - chance[:, j]))
+                curve = times * _BIT**2 * (rival[:, i] * ((i == j) - rival[:, j]))
                 bend[i * size : (i + 1) * size, j * size : (j + 1) * size] = design.T @ (design * curve[:, None])
         bend[np.diag_indices(2 * size)] += penalty
         step = np.linalg.solve(bend, gradient)
@@ -124,7 +160,100 @@ def _climb(design: Array, fixed: Array, labelled: Labelled, slack: Array) -> Arr
     return moved
 
 
-def _rounded(before: tuple[int, int], moved: Array | None) -> tuple[int, int]:
-    if moved is None:
-        return before
-    return round(before[0] + float(moved[0])), round(before[1] + float(moved[1]))
+def _moved(field: str, name: str, before: Worth, by: Array) -> Worth:
+    first, second = (round(worth + float(change)) for worth, change in zip(before, by, strict=True))
+    return (min(first, before[0]), min(second, before[1])) if (field, name) in HELD else (first, second)
+
+
+Verdict = Literal["same", "distinct", "series"]
+LEAST = 25
+"""Labels before anything may be learned from them."""
+MAY_LOSE = 0.002
+_FOLDS = 5
+_BINS = 5
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of labelled pairs that the table had not seen. f1: of "the same" at 0.5; calibration: mean of |said - were|."""
+
+    f1: float
+    calibration: float
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Weights learned from decisions, how they judge pairs held out of learning (`after`; `before`: the weights in use on the
+    same pairs), and why they may not be used: `refused` is empty for those that may."""
+
+    weights: Weights
+    labels: int
+    before: Figures
+    after: Figures
+    refused: tuple[str, ...]
+
+
+def propose(labels: Sequence[tuple[Features, Features, Verdict]], version: str, start: Weights = SHIPPED) -> Proposal:
+    """What people decided, as weights, pulled towards those in use. The same labels in any order give the same proposal.
+
+    "distinct" tells that it is not the same and not what it is: it counts as the likelier of the other two. Of a pair with
+    several labels each counts.
+    """
+    ordered = sorted(labels, key=lambda label: (*sorted((label[0].plan_id, label[1].plan_id)), label[2]))
+    learned = _labelled(ordered, start)
+    fold = np.arange(len(ordered)) % _FOLDS
+    said = np.zeros(len(ordered))
+    for held in range(min(_FOLDS, len(ordered))):
+        part = fit(_part(learned, fold != held), start, version)
+        said[fold == held] = chance(learned.levels[fold == held], part)
+    same = np.array([verdict == "same" for _, _, verdict in ordered], bool)
+    before, after = _figures(chance(learned.levels, start), same), _figures(said, same)
+    weights = fit(learned, start, version)
+    refused = check(weights, start)
+    if len(ordered) < LEAST:
+        refused.append(f"{len(ordered)} decisions are too few, {LEAST} are wanted")
+    if after.f1 < before.f1 - MAY_LOSE:
+        refused.append(f"F1 of pairs held out falls from {before.f1:.3f} to {after.f1:.3f}")
+    if after.calibration > before.calibration + MAY_LOSE:
+        refused.append(
+            f"the calibration error of pairs held out rises from {before.calibration:.3f} to {after.calibration:.3f}"
+        )
+    return Proposal(weights, len(ordered), before, after, tuple(refused))
+
+
+def _labelled(labels: Sequence[tuple[Features, Features, Verdict]], start: Weights) -> Labelled:
+    one = np.frombuffer(b"".join(a.packed for a, _, _ in labels), ROW)
+    levels = levels_of(one, np.frombuffer(b"".join(b.packed for _, b, _ in labels), ROW))
+    likely = _outcomes(_sums(levels, start))
+    rival = np.where(likely[:, UNRELATED] >= likely[:, SERIES], UNRELATED, SERIES)
+    outcome = [
+        SAME if verdict == "same" else SERIES if verdict == "series" else other
+        for (_, _, verdict), other in zip(labels, rival, strict=True)
+    ]
+    return Labelled(levels, np.array(outcome, np.uint8), np.ones(len(labels)))
+
+
+def _part(labelled: Labelled, kept: Array) -> Labelled:
+    return Labelled(labelled.levels[kept], labelled.outcome[kept], labelled.times[kept])
+
+
+def _sums(levels: Array, weights: Weights) -> Array:
+    """What the levels add up to, prior included, [pairs, 2] in 1/100 bit."""
+    total = np.tile(np.array(weights.prior, float), (len(levels), 1))
+    for index, field in enumerate(LEVELS):
+        total += np.array([weights.fields[field][name] for name in NAMES[field]], float)[levels[:, index]]
+    return total
+
+
+def chance(levels: Array, weights: Weights) -> Array:
+    """The probability of "the same activity" of each row of levels."""
+    return _outcomes(_sums(levels, weights))[:, SAME]
+
+
+def _figures(said: Array, same: Array) -> Figures:
+    found = said >= 0.5
+    right = int((found & same).sum())
+    both = int(found.sum() + same.sum())
+    place = np.minimum((said * _BINS).astype(int), _BINS - 1)
+    wrong = sum(abs(float((said[place == at] - same[place == at]).sum())) for at in range(_BINS))
+    return Figures(2 * right / both if both else 1.0, wrong / max(len(said), 1))

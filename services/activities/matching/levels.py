@@ -6,23 +6,17 @@ Every function is symmetric, and missing is no evidence: the level `unknown`. A 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from services.activities.matching import codes, features
-from services.activities.matching.weights import SHIPPED
+from services.activities.matching.dating import dates
+from services.activities.matching.dating import gap_days as gap_days
+from services.activities.matching.picking import NAMES as NAMES
+from services.activities.matching.picking import Array, Level, meets, pick, read_from_text
 
-Array = npt.NDArray[Any]
-Level = Callable[[Array, Array], Array]
-
-NAMES: Mapping[str, tuple[str, ...]] = {field: tuple(levels) for field, levels in SHIPPED.fields.items()}
-"""The levels of each field, in the order of their indexes. Another table of weights must name the same ones."""
-
-_WEEK, _MONTH, _QUARTER, _YEAR = (codes.PRECISIONS.index(p) + 1 for p in ("week", "month", "quarter", "year"))
 _TYPE_CLASS = np.array([0, *(codes.TYPE_CLASS.get(code, 100 + i) for i, code in enumerate(codes.TYPES))])
 _CAPACITY = np.array([False, *(code in codes.CAPACITY_BUILDING for code in codes.TYPES)])
 _RELATED = np.uint64(codes.bits_of(codes.RELATED_AUDIENCES, codes.AUDIENCES))
@@ -32,56 +26,9 @@ _OWN_WORD = 3
 """The tier of a title's own words, which do not survive translation; concepts (tiers 1 and 2) do."""
 
 
-def gap_days(one: Any, other: Any) -> Array:
-    """Whole days between two intervals: 0 when they share a day, 1 when one starts the day after the other ends."""
-    start = np.maximum(one["start"], other["start"]).astype(np.int64)
-    return np.maximum(start - np.minimum(one["end"], other["end"]), 0)
-
-
-def _pick(field: str, *cases: tuple[Array, str], default: str) -> Array:
-    """The first case that holds, pair by pair. (`np.select` does this, at ten times the cost for a handful of rows.)"""
-    names = NAMES[field]
-    size = np.broadcast_shapes(*(np.shape(when) for when, _ in cases))
-    found = np.full(size, names.index(default), np.uint8)
-    for when, name in reversed(cases):
-        np.copyto(found, names.index(name), where=when)
-    return found
-
-
-def _dates(one: Array, other: Array) -> Array:
-    shared = np.minimum(one["end"], other["end"]).astype(np.int64) - np.maximum(one["start"], other["start"]) + 1
-    union = np.maximum(one["end"], other["end"]).astype(np.int64) - np.minimum(one["start"], other["start"]) + 1
-    part, gap = np.maximum(shared, 0) / union, gap_days(one, other)
-    coarse = np.maximum(one["precision"], other["precision"])
-    both_month = (one["precision"] == _MONTH) & (other["precision"] == _MONTH) & (part == 1)
-    same_start = (one["start"] == other["start"]) & (coarse < _WEEK)
-    return _pick(
-        "dates",
-        ((one["start"] == 0) | (other["start"] == 0), "unknown"),
-        ((gap > 0) & (gap <= 3) & (coarse <= _WEEK), "days apart"),
-        ((gap > 0) & (gap <= 14) & (coarse <= _WEEK), "weeks apart"),
-        ((gap > 0) & (gap <= 45) & (coarse <= _WEEK), "a month apart"),
-        ((gap > 0) & (gap <= 45), "other month"),
-        (gap > 0, "far apart"),
-        (both_month, "same month"),
-        (coarse == _YEAR, "within the year"),
-        (coarse == _QUARTER, "within the quarter"),
-        (coarse == _MONTH, "within the month"),
-        ((part == 1) & (coarse < _WEEK), "same"),
-        ((part >= 0.6) | (same_start & (part >= 0.3)), "close"),
-        (part >= 0.4, "half"),
-        default="touch",
-    )
-
-
-def _meets(one: Array, other: Array) -> Array:
-    """Whether two columns of values (0 is empty) share one, per pair."""
-    return ((one[:, :, None] == other[:, None, :]) & (one != 0)[:, :, None]).any(axis=(1, 2))
-
-
 def _city(one: Array, other: Array) -> Array:
     known = (one["cities"][:, 0] != 0) & (other["cities"][:, 0] != 0)
-    return _pick("city", (~known, "unknown"), (_meets(one["cities"], other["cities"]), "same"), default="other")
+    return pick("city", (~known, "unknown"), (meets(one["cities"], other["cities"]), "same"), default="other")
 
 
 def _count(bits: Array) -> Array:
@@ -100,7 +47,7 @@ def _country(one: Array, other: Array) -> Array:
     told: Array = told_a & told_b
     shared: Array = np.any(a & b, axis=1)
     known: Array = np.any(a, axis=1) & np.any(b, axis=1)
-    return _pick(
+    return pick(
         "country",
         (~known, "unknown"),
         (shared & told, "same"),
@@ -114,7 +61,7 @@ def _beneficiaries(one: Array, other: Array) -> Array:
     a, b = one["beneficiaries"], other["beneficiaries"]
     shared, union = _count(a & b), _count(a | b)
     assumed = (one["flags"] & features.BENEFICIARY_FROM_VENUE, other["flags"] & features.BENEFICIARY_FROM_VENUE)
-    return _pick(
+    return pick(
         "beneficiaries",
         (~a.any(axis=1) | ~b.any(axis=1) | ((assumed[0] != 0) & (assumed[1] != 0)), "unknown"),
         (((assumed[0] != 0) | (assumed[1] != 0)) & (shared > 0), "assumed"),
@@ -147,7 +94,7 @@ def _title(one: Array, other: Array) -> Array:
     part, shared, known = _likeness(one, other, "title")
     across = _translated(one, other)
     telling = shared >= 16  # "Cybercrime training" twice proves little
-    return _pick(
+    return pick(
         "title",
         (~known, "unknown"),
         (across & (part >= 0.6) & (shared >= 5), "translated"),
@@ -167,7 +114,7 @@ def _spelling(one: Array, other: Array) -> Array:
     """The letters of the two titles, words and spaces apart: compounds, typos, and words that two languages share."""
     mine, theirs = _count(one["grams"]), _count(other["grams"])
     alike = 2 * _count(one["grams"] & other["grams"]) / np.maximum(mine + theirs, 1)
-    return _pick(
+    return pick(
         "spelling",
         ((mine < 2) | (theirs < 2), "unknown"),
         (alike >= 0.9, "same"),
@@ -190,7 +137,7 @@ def _summary(one: Array, other: Array) -> Array:
     """Descriptions, and what one's description says of the other's title."""
     part, shared, known = _likeness(one, other, "summary")
     told = np.maximum(_told(one, other), _told(other, one))
-    return _pick(
+    return pick(
         "summary",
         ((part >= 0.3) & (shared >= 24), "like"),
         (told >= 8, "told"),
@@ -200,23 +147,18 @@ def _summary(one: Array, other: Array) -> Array:
     )
 
 
-def _read(flag: int, one: Array, other: Array) -> Array:
-    """Whether one side does not give a field, and its words had to do."""
-    return ((one["flags"] | other["flags"]) & flag) != 0
-
-
 def _type(one: Array, other: Array) -> Array:
     known = (one["type"] != 0) & (other["type"] != 0)
     kin = _TYPE_CLASS[one["type"]] == _TYPE_CLASS[other["type"]]
     # one joint engagement is a law drafting mission to one partner and a training to the other; a conference is neither
     mixed = _CAPACITY[one["type"]] & _CAPACITY[other["type"]]
-    return _pick(
+    return pick(
         "type",
         (~known, "unknown"),
         (one["type"] == other["type"], "same"),
         (kin, "kin"),
         (mixed, "mixed"),
-        (_read(features.TYPE_FROM_TEXT, one, other), "other in the text"),
+        (read_from_text(features.TYPE_FROM_TEXT, one, other), "other in the text"),
         default="other",
     )
 
@@ -224,45 +166,53 @@ def _type(one: Array, other: Array) -> Array:
 def _audience(one: Array, other: Array) -> Array:
     a, b = one["audiences"], other["audiences"]
     kin = ((a & _RELATED) != 0) & ((b & _RELATED) != 0)
-    return _pick(
+    return pick(
         "audience",
         ((a == 0) | (b == 0), "unknown"),
         (a == b, "same"),
         ((a & b) != 0, "some"),
         (kin, "kin"),
-        (_read(features.AUDIENCES_FROM_TEXT, one, other), "other in the text"),
+        (_described(one) | _described(other), "other in the text"),
+        (read_from_text(features.AUDIENCES_FROM_TEXT, one, other), "other in the title"),
         default="other",
     )
 
 
+def _described(rows: Array) -> Array:
+    """Whether only the description tells the audience: it speaks of others besides."""
+    return (
+        rows["flags"] & (features.AUDIENCES_FROM_TEXT | features.AUDIENCES_FROM_TITLE)
+    ) == features.AUDIENCES_FROM_TEXT
+
+
 def _themes(one: Array, other: Array) -> Array:
     a, b = one["themes"], other["themes"]
-    return _pick(
+    return pick(
         "themes",
         ((a == 0) | (b == 0), "unknown"),
         (a == b, "same"),
         ((a & b) != 0, "some"),
-        (_read(features.THEMES_FROM_TEXT, one, other), "other in the text"),
+        (read_from_text(features.THEMES_FROM_TEXT, one, other), "other in the text"),
         default="other",
     )
 
 
 def _level(one: Array, other: Array) -> Array:
     unknown = (one["level"] == 0) | (other["level"] == 0)
-    return _pick("level", (unknown, "unknown"), (one["level"] == other["level"], "same"), default="other")
+    return pick("level", (unknown, "unknown"), (one["level"] == other["level"], "same"), default="other")
 
 
 def _mode(one: Array, other: Array) -> Array:
     a, b = one["mode"], other["mode"]
     apart = ((a == _ONLINE) & (b == _IN_PERSON)) | ((a == _IN_PERSON) & (b == _ONLINE))
-    return _pick("mode", (apart, "other"), ((a == _ONLINE) & (b == _ONLINE), "both online"), default="unknown")
+    return pick("mode", (apart, "other"), ((a == _ONLINE) & (b == _ONLINE), "both online"), default="unknown")
 
 
 def _language(one: Array, other: Array) -> Array:
     """The languages that the course is given in (not those that its postings are written in)."""
     known = (one["languages"][:, 0] != 0) & (other["languages"][:, 0] != 0)
-    shared = _meets(one["languages"], other["languages"])
-    return _pick("language", (~known, "unknown"), (shared, "shared"), default="other")
+    shared = meets(one["languages"], other["languages"])
+    return pick("language", (~known, "unknown"), (shared, "shared"), default="other")
 
 
 def _named(one: Array, other: Array) -> Array:
@@ -273,10 +223,10 @@ def _named(one: Array, other: Array) -> Array:
         for mine, theirs in ((one, other), (other, one))
         for column in ("partners", "funders")
     ]
-    names = sides[0] | sides[1] | _meets(one["named"], other["own"])
-    named = sides[2] | sides[3] | _meets(other["named"], one["own"])
-    third = _meets(one["named"], other["named"])
-    return _pick(
+    names = sides[0] | sides[1] | meets(one["named"], other["own"])
+    named = sides[2] | sides[3] | meets(other["named"], one["own"])
+    third = meets(one["named"], other["named"])
+    return pick(
         "named",
         (apart & names & named, "both"),
         (apart & (names | named), "one"),
@@ -287,7 +237,7 @@ def _named(one: Array, other: Array) -> Array:
 
 def _same(field: str, column: str) -> Level:
     def level(one: Array, other: Array) -> Array:
-        return _pick(field, ((one[column] != 0) & (one[column] == other[column]), "same"), default="unknown")
+        return pick(field, ((one[column] != 0) & (one[column] == other[column]), "same"), default="unknown")
 
     return level
 
@@ -298,23 +248,23 @@ def _ordinal(one: Array, other: Array) -> Array:
     apart = np.any([known & (a != b) for known, (a, b) in zip(both, pairs, strict=True)], axis=0)
     one_only = np.any([(a != 0) != (b != 0) for a, b in pairs], axis=0)
     same = np.any(both, axis=0)
-    return _pick("ordinal", (apart, "other"), (same, "same"), (one_only, "one"), default="unknown")
+    return pick("ordinal", (apart, "other"), (same, "same"), (one_only, "one"), default="unknown")
 
 
 def _year(one: Array, other: Array) -> Array:
     apart = (one["year"] != 0) & (other["year"] != 0) & (one["year"] != other["year"])
-    return _pick("year", (apart, "other"), default="unknown")
+    return pick("year", (apart, "other"), default="unknown")
 
 
 def _in_house(one: Array, other: Array) -> Array:
     apart = one["partner"] != other["partner"]
     programme = one["programme"] != other["programme"]
-    return _pick("in_house", (apart, "other partner"), (programme, "other programme"), default="same programme")
+    return pick("in_house", (apart, "other partner"), (programme, "other programme"), default="same programme")
 
 
 def _refers(field: str) -> Level:
     def level(one: Array, other: Array) -> Array:
-        return _pick(field, ((one[field] == other["plan"]) | (other[field] == one["plan"]), "yes"), default="no")
+        return pick(field, ((one[field] == other["plan"]) | (other[field] == one["plan"]), "yes"), default="no")
 
     return level
 
@@ -323,12 +273,12 @@ def _next_edition(one: Array, other: Array) -> Array:
     same = (one["series"] != 0) & (one["series"] == other["series"])
     known = (one["series_edition"] != 0) & (other["series_edition"] != 0)
     apart = same & known & (one["series_edition"] != other["series_edition"])
-    return _pick("next_edition", (apart, "yes"), default="no")
+    return pick("next_edition", (apart, "yes"), default="no")
 
 
 LEVELS: Mapping[str, Level] = MappingProxyType(
     {
-        "dates": _dates,
+        "dates": dates,
         "city": _city,
         "country": _country,
         "beneficiaries": _beneficiaries,

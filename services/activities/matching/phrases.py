@@ -35,6 +35,9 @@ _PLAIN = {
     ("title", "none"): "titles differ",
     ("summary", "like"): "similar descriptions",
     ("summary", "some"): "descriptions share a subject",
+    ("dates", "days in the text"): "the same days of the year, as far as the texts tell",
+    ("dates", "other days in the text"): "other days, as far as the texts tell",
+    ("audience", "other in the title"): "different audiences in the titles",
     ("audience", "other in the text"): "different audiences, as far as the texts tell",
     ("themes", "other in the text"): "different themes, as far as the texts tell",
     ("type", "other in the text"): "different types, as far as the texts tell",
@@ -141,6 +144,8 @@ def _dates(level: str, a: Features, b: Features) -> str:
     spans = sorted({when(a), when(b)})
     if level == "same":
         return f"same days ({spans[0]})"
+    if level.endswith("in the text"):
+        return f"dates apart, as far as the texts tell ({' and '.join(spans)})"
     if level in _APART:
         return f"dates apart ({' and '.join(spans)})"
     if len(spans) == 1:

@@ -14,10 +14,56 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 NEVER = -10_000
 """A policy row: no evidence outweighs a hundred bits."""
+
+POLICY = frozenset({"part_of", "follow_up_of", "next_edition"})
+"""Rules, not statistics: never learned."""
+HELD = frozenset(
+    {
+        ("audience", "other"),
+        ("type", "other"),
+        ("themes", "other"),
+        ("country", "other"),
+        ("city", "other"),
+        ("dates", "far apart"),
+    }
+)
+"""What a posting gives in a field of its own, and the other contradicts: another audience, the conference around a session,
+the next country. None of those is the same activity, however often somebody mistypes a field: labels may harden it only."""
+NEUTRAL = frozenset({"unknown", "no", "other partner"})
+"""Levels that say nothing by definition: never learned, always 0."""
+ORDERED: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("dates", ("same", "close", "half", "touch", "days apart", "weeks apart", "a month apart", "far apart")),
+    ("dates", ("same", "within the month", "within the quarter", "within the year", "far apart")),
+    ("dates", ("days in the text", "other days in the text")),
+    ("dates", ("apart in the text", "far apart in the text")),
+    ("dates", ("same month", "other month")),
+    ("city", ("same", "other")),
+    ("country", ("same", "other in the text", "other")),
+    ("country", ("in the text", "other in the text")),
+    ("beneficiaries", ("same", "some", "other")),
+    ("title", ("same", "close", "like", "some", "few", "none")),
+    ("title", ("translated", "translated in part")),
+    ("spelling", ("same", "close", "like", "some", "other")),
+    ("summary", ("like", "some", "few")),
+    ("type", ("same", "kin", "mixed", "other")),
+    ("type", ("same", "other in the text", "other")),
+    ("audience", ("same", "some", "kin", "other")),
+    ("audience", ("same", "other in the text", "other in the title", "other")),
+    ("themes", ("same", "some", "other in the text", "other")),
+    ("level", ("same", "other")),
+    ("language", ("shared", "other")),
+    ("named", ("both", "one", "a third")),
+    ("ordinal", ("same", "one", "other")),
+)
+"""Levels from the most alike down: against unrelated, more alike is never worth less."""
+_PRIOR = -5_000, -1
+_MOST = 2_500
+"""A level worth 25 bits has been typed wrongly."""
 
 Worth = tuple[int, int]
 """Against unrelated, against a series."""
@@ -62,12 +108,33 @@ def document(weights: Weights) -> dict[str, Any]:
 
 
 def check(weights: Weights, like: Weights | None = None) -> list[str]:
-    """What is implausible about a table, in sentences; nothing for one that may be used."""
+    """What is implausible about a table, in sentences; nothing for one that may be used. `like` (the shipped table, unless
+    another is given) says which fields and levels there must be, and what its policies are worth."""
     like = like or SHIPPED
     levels = {field: set(worths) for field, worths in like.fields.items()}
     if {field: set(worths) for field, worths in weights.fields.items()} != levels:
         return ["it has other fields or levels than this release knows"]
-    return []
+    found: list[str] = []
+    if not _PRIOR[0] <= weights.prior[0] <= _PRIOR[1]:
+        found.append(f"prior: {weights.prior[0]} is not between {_PRIOR[0]} and {_PRIOR[1]}")
+    for field, worths in weights.fields.items():
+        for name, worth in worths.items():
+            if field in POLICY and worth != like.fields[field][name]:
+                found.append(f"{field}, {name}: a policy, so {list(like.fields[field][name])} and nothing else")
+            elif name in NEUTRAL and worth != (0, 0):
+                found.append(f"{field}, {name}: says nothing, so it is worth 0")
+            elif field not in POLICY and max(map(abs, worth)) > _MOST:
+                found.append(f"{field}, {name}: {list(worth)} is beyond {_MOST}")
+            elif (field, name) in HELD and max(worth) >= 0:
+                found.append(f"{field}, {name}: a contradiction must speak against both, and is {list(worth)}")
+    for field, names in ORDERED:
+        for more, less in pairwise(names):
+            if weights.fields[field][more][0] < weights.fields[field][less][0]:
+                found.append(f"{field}: {more!r} is worth less than {less!r}")
+    best = [max(sum(pair) for pair in worths.values()) for worths in weights.fields.values()]
+    if sum(weights.prior) + sum(best) < weights.certain:
+        found.append("no pair of plans can be certain")
+    return found
 
 
 def _worth(name: str, pair: Any) -> Worth:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from services.activities.matching.engine import compare, coverage, match
 from services.activities.matching.explain import explain
 from services.activities.matching.features import PlanText, extract
-from services.activities.matching.levels import LEVELS, NAMES
+from services.activities.matching.levels import LEVELS
 from services.activities.matching.phrases import why
+from services.activities.matching.picking import NAMES
 from services.activities.matching.table import FeatureTable
 from services.activities.matching.weights import SHIPPED
 from tests.unit.activities.matching_plans import features, text

@@ -97,7 +97,7 @@ def test_alerts_of_a_year_count_each_group_once() -> None:
         scores.rows, scores.features, [(a, b), (b, c), (a, c)], np.array([0.99, 0.97, 0.2]), np.zeros(3)
     )
     found = year.alerts(one)
-    assert sum(count for kind, count in found.items() if kind.startswith("duplicate")) == 1
+    assert [groups for kind, groups in found.items() if kind.startswith("duplicate")] == [[(a, b, c)]]
 
 
 def test_a_labelled_list_is_read_with_its_undecided_pairs_left_out(tmp_path: Path) -> None:
