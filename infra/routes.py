@@ -19,6 +19,7 @@ ROUTES: Final[Mapping[str, str]] = {
     "/api/v1/alerts": ACTIVITIES,
     "/api/v1/decisions": ACTIVITIES,
     "/api/v1/activities": ACTIVITIES,
+    "/api/v1/weights": ACTIVITIES,
     "/api/v1/vocabularies": ACTIVITIES,
     "/api/v1/organisations": PARTNERS,
     "/api/v1/people": PARTNERS,

@@ -228,6 +228,20 @@ class Inbox(_Group):
         return await self._run(calls.mark(alert, mark))
 
 
+class Weights(_Group):
+    """What likeness is worth to matching (for administrators)."""
+
+    async def get(self) -> Resource:
+        return await self._run(calls.get(Resource, "weights"))
+
+    async def labels(self) -> Resource:
+        """What coordinators decided, to learn from: levels of likeness and verdicts."""
+        return await self._run(calls.get(Resource, "weights", "labels"))
+
+    async def install(self, table: Mapping[str, Any], *, reason: str | None = None, key: str | None = None) -> Resource:
+        return await self._run(calls.install_weights(table, reason, key))
+
+
 class Deadletters(_Group):
     """Messages that a service's consumers gave up on (for administrators). service: activities, partners, ..."""
 
@@ -275,6 +289,7 @@ class AsyncConvene:
         self.tokens = Tokens(self.run)
         self.inbox = Inbox(self.run)
         self.deadletters = Deadletters(self.run)
+        self.weights = Weights(self.run)
 
     async def run(self, call: Call[T], /) -> T:
         """Carry out a request, with its retries. Raises ConveneError or Unreachable."""

@@ -82,6 +82,13 @@ def reverse(decision: str, reason: str | None, key: str | None) -> Call[Decision
     return post(Decision, "decisions", decision, "reversal", body=given(reason=reason), key=key)
 
 
+# -- matching
+
+
+def install_weights(table: Mapping[str, Any], reason: str | None, key: str | None) -> Call[Resource]:
+    return post(Resource, "weights", body=given(document=dict(table), reason=reason), key=key)
+
+
 # -- partners, notifications
 
 

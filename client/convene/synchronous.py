@@ -223,6 +223,20 @@ class Inbox(_Group):
         return self._run(calls.mark(alert, mark))
 
 
+class Weights(_Group):
+    """What likeness is worth to matching (for administrators)."""
+
+    def get(self) -> Resource:
+        return self._run(calls.get(Resource, "weights"))
+
+    def labels(self) -> Resource:
+        """What coordinators decided, to learn from: levels of likeness and verdicts."""
+        return self._run(calls.get(Resource, "weights", "labels"))
+
+    def install(self, table: Mapping[str, Any], *, reason: str | None = None, key: str | None = None) -> Resource:
+        return self._run(calls.install_weights(table, reason, key))
+
+
 class Deadletters(_Group):
     """Messages that a service's consumers gave up on (for administrators). service: activities, partners, ..."""
 
@@ -270,6 +284,7 @@ class Convene:
         self.tokens = Tokens(self.run)
         self.inbox = Inbox(self.run)
         self.deadletters = Deadletters(self.run)
+        self.weights = Weights(self.run)
 
     def run(self, call: Call[T], /) -> T:
         """Carry out a request, with its retries. Raises ConveneError or Unreachable."""

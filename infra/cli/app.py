@@ -18,6 +18,7 @@ from infra.cli import (
     plans,
     registry,
     running,
+    weights,
 )
 from infra.cli.output import REFUSED, UNREACHABLE, USAGE, Failure
 
@@ -46,6 +47,7 @@ app.add_typer(alerts.decisions, name="decisions", help="Decisions, which can be 
 app.add_typer(alerts.activities, name="activities", help="What really takes place, behind one plan or several.")
 app.add_typer(following.events, name="events", help="What happens, as it happens.")
 app.add_typer(inbox.app, name="inbox", help="Alerts that wait for you.")
+app.add_typer(weights.app, name="weights", help="What likeness is worth, corrected by what was decided.")
 app.add_typer(operating.deadletters, name="deadletters", help="Messages that a consumer gave up on.")
 app.command()(operating.login)
 app.command()(operating.doctor)

@@ -58,6 +58,22 @@ def test_a_second_process_on_the_folder_is_told_who_has_it(demo: Running) -> Non
     assert f"process {demo.process.pid}" in second.stderr
 
 
+def test_weights_are_shown_learned_from_enough_decisions_only_and_put_in_force(demo: Running, tmp_path: Path) -> None:
+    demo.ready()
+    shown = demo.cli("weights", "show")
+    assert shown["shipped"]
+    learned = tmp_path / "learned.json"
+    refused = demo.cli("weights", "fit", "--version", "house-1", "--out", str(learned), code=2)
+    assert "too few" in refused
+    assert not learned.exists()
+    learned.write_text(json.dumps(shown["document"] | {"version": "house-1"}))
+    assert demo.cli("weights", "install", str(learned), "--reason", "a test")["version"] == "house-1"
+    now = demo.cli("weights", "show")
+    assert (now["version"], now["shipped"], now["reason"]) == ("house-1", False, "a test")
+    learned.write_text("{}")
+    assert "not a table of weights" in demo.cli("weights", "install", str(learned), code=2)
+
+
 def test_keys_are_for_their_owner_alone(demo: Running) -> None:
     demo.ready()
     private = [path for path in demo.data.iterdir() if path.suffix == ".key" or path.name == "demo-keys.json"]

@@ -147,8 +147,13 @@ def chances(scores: Scores) -> tuple[Array, Array]:
 
 def compare(a: Features, b: Features, weights: Weights = SHIPPED) -> Match:
     """The pair with its reasons, whatever its score and whatever the status of the plans."""
+    return judged(a, b, levels_between(a, b), weights)
+
+
+def levels_between(a: Features, b: Features) -> dict[str, str]:
+    """The level of likeness of each field of a pair."""
     one, other = (np.frombuffer(each.packed, ROW) for each in (a, b))
-    return judged(a, b, {field: NAMES[field][int(level(one, other)[0])] for field, level in LEVELS.items()}, weights)
+    return {field: NAMES[field][int(level(one, other)[0])] for field, level in LEVELS.items()}
 
 
 def judged(a: Features, b: Features, levels: Mapping[str, str], weights: Weights = SHIPPED) -> Match:

@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 
-from services.activities.matching.features import ROW, Features
 from services.activities.matching.levels import LEVELS
 from services.activities.matching.picking import NAMES, Array
 from services.activities.matching.weights import HELD, NEUTRAL, ORDERED, POLICY, SHIPPED, Weights, Worth, check
@@ -166,6 +165,8 @@ def _moved(field: str, name: str, before: Worth, by: Array) -> Worth:
 
 
 Verdict = Literal["same", "distinct", "series"]
+Label = tuple[Mapping[str, str], Verdict]
+"""The level of each field of a pair (`engine.levels_between`), and what people said of it."""
 LEAST = 25
 """Labels before anything may be learned from them."""
 MAY_LOSE = 0.002
@@ -193,20 +194,20 @@ class Proposal:
     refused: tuple[str, ...]
 
 
-def propose(labels: Sequence[tuple[Features, Features, Verdict]], version: str, start: Weights = SHIPPED) -> Proposal:
+def propose(labels: Sequence[Label], version: str, start: Weights = SHIPPED) -> Proposal:
     """What people decided, as weights, pulled towards those in use. The same labels in any order give the same proposal.
 
     "distinct" tells that it is not the same and not what it is: it counts as the likelier of the other two. Of a pair with
     several labels each counts.
     """
-    ordered = sorted(labels, key=lambda label: (*sorted((label[0].plan_id, label[1].plan_id)), label[2]))
+    ordered = sorted(labels, key=lambda label: (sorted(label[0].items()), label[1]))
     learned = _labelled(ordered, start)
     fold = np.arange(len(ordered)) % _FOLDS
     said = np.zeros(len(ordered))
     for held in range(min(_FOLDS, len(ordered))):
         part = fit(_part(learned, fold != held), start, version)
         said[fold == held] = chance(learned.levels[fold == held], part)
-    same = np.array([verdict == "same" for _, _, verdict in ordered], bool)
+    same = np.array([verdict == "same" for _, verdict in ordered], bool)
     before, after = _figures(chance(learned.levels, start), same), _figures(said, same)
     weights = fit(learned, start, version)
     refused = check(weights, start)
@@ -221,14 +222,14 @@ def propose(labels: Sequence[tuple[Features, Features, Verdict]], version: str, 
     return Proposal(weights, len(ordered), before, after, tuple(refused))
 
 
-def _labelled(labels: Sequence[tuple[Features, Features, Verdict]], start: Weights) -> Labelled:
-    one = np.frombuffer(b"".join(a.packed for a, _, _ in labels), ROW)
-    levels = levels_of(one, np.frombuffer(b"".join(b.packed for _, b, _ in labels), ROW))
+def _labelled(labels: Sequence[Label], start: Weights) -> Labelled:
+    rows = [[NAMES[field].index(levels[field]) for field in LEVELS] for levels, _ in labels]
+    levels = np.array(rows, np.uint8).reshape(-1, len(LEVELS))
     likely = _outcomes(_sums(levels, start))
     rival = np.where(likely[:, UNRELATED] >= likely[:, SERIES], UNRELATED, SERIES)
     outcome = [
         SAME if verdict == "same" else SERIES if verdict == "series" else other
-        for (_, _, verdict), other in zip(labels, rival, strict=True)
+        for (_, verdict), other in zip(labels, rival, strict=True)
     ]
     return Labelled(levels, np.array(outcome, np.uint8), np.ones(len(labels)))
 

@@ -2,13 +2,10 @@
 
 from typing import Any
 
-import numpy as np
 from sqlalchemy import select
 from sqlmodel import col
 
-from services.activities.matching.engine import fingerprint
-from services.activities.matching.features import ROW
-from services.activities.matching.levels import LEVELS, NAMES
+from services.activities.matching.engine import fingerprint, levels_between
 from services.activities.orm import VerdictRow
 from services.activities.uow.unit import ActivitiesUnit
 
@@ -28,7 +25,6 @@ async def labels(uow: ActivitiesUnit) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for (a, b), row in newest.items():
         if a in known and b in known and fingerprint(known[a], known[b]) == row.fingerprint:
-            one, other = (np.frombuffer(known[plan].packed, ROW) for plan in (a, b))
-            levels = {field: NAMES[field][int(level(one, other)[0])] for field, level in LEVELS.items()}
-            found.append({"verdict": "same" if row.verdict == "link" else "distinct", "levels": levels})
+            verdict = "same" if row.verdict == "link" else "distinct"
+            found.append({"verdict": verdict, "levels": levels_between(known[a], known[b])})
     return found

@@ -6,14 +6,14 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from services.activities.matching.features import Features
+from services.activities.matching.engine import levels_between
 from services.activities.matching.fitting import (
     LEAST,
     SAME,
     SERIES,
     UNRELATED,
+    Label,
     Labelled,
-    Verdict,
     fit,
     propose,
     together,
@@ -114,10 +114,10 @@ def test_an_implausible_table_is_refused_with_what_is_wrong(wrong: Weights, said
     assert any(said in sentence for sentence in check(wrong))
 
 
-def decided(count: int, truthful: bool = True) -> list[tuple[Features, Features, Verdict]]:
+def decided(count: int, truthful: bool = True) -> list[Label]:
     """Decisions on pairs of other partners in one town: the same days are the same, days a week apart are not (or, told the
     other way round, the reverse)."""
-    found: list[tuple[Features, Features, Verdict]] = []
+    found: list[Label] = []
     for number in range(count):
         same = number % 2 == 0
         day = date(2026, 3, 9) + timedelta(days=7 * (number % 5))
@@ -132,7 +132,7 @@ def decided(count: int, truthful: bool = True) -> list[tuple[Features, Features,
             audiences=(),
             title="Course on darknet markets",
         )
-        found.append((one, other, "same" if same is truthful else "distinct"))
+        found.append((levels_between(one, other), "same" if same is truthful else "distinct"))
     return found
 
 
@@ -157,11 +157,8 @@ def test_too_few_decisions_and_those_that_contradict_each_other_are_refused() ->
 
 
 def test_a_series_told_by_people_is_a_series_afterwards() -> None:
-    labels: list[tuple[Features, Features, Verdict]] = [
-        (a, b, "series" if verdict == "distinct" else verdict) for a, b, verdict in decided(60)
-    ]
-    apart = next(label for label in labels if label[2] == "series")
+    labels: list[Label] = [(levels, "series" if verdict == "distinct" else verdict) for levels, verdict in decided(60)]
     before, after = SHIPPED, propose(labels, "site-1").weights
     level = "weeks apart"
-    assert apart[0].dates != apart[1].dates
+    assert any(levels["dates"] == level for levels, verdict in labels if verdict == "series")
     assert after.fields["dates"][level][1] < before.fields["dates"][level][1]
