@@ -31,6 +31,7 @@ WHEN: Final[Mapping[str, str]] = {
     "activity.formed": "plans are one joint activity now",
     "activity.changed": "a plan joined a joint activity, or left it",
     "activity.dissolved": "its plans stand alone again",
+    "weights.installed": "matching goes by another table of weights",
     "organisation.registered": "a partner is new in the registry",
     "organisation.amended": "its names, identifiers, programmes or status have changed",
     "person.added": "somebody may use Convene now",

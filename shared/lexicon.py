@@ -19,6 +19,7 @@ from shared.places import fold
 Fact = tuple[str, str]
 """What a phrase says: a kind ("theme", "country", "ordinal", ...) and its value."""
 
+_SHORT_TEXT = 60
 LONGEST = 24
 """Words of a phrase at most; Chinese counts characters."""
 
@@ -106,8 +107,18 @@ def normal(text: str) -> str:
     return _E_WORD.sub(r"\1", text)
 
 
-def tokens_of(text: str, stop: frozenset[str] = frozenset()) -> list[Token]:
+def tokens_of(text: str, stop: frozenset[str] = frozenset()) -> Sequence[Token]:
     """The words of a text in order."""
+    return _short(text, stop) if len(text) <= _SHORT_TEXT else _tokens(text, stop)
+
+
+@lru_cache(maxsize=16384)
+def _short(text: str, stop: frozenset[str]) -> Sequence[Token]:
+    """Names of places and organisations stand in row after row."""
+    return tuple(_tokens(text, stop))
+
+
+def _tokens(text: str, stop: frozenset[str]) -> list[Token]:
     text = normal(text)
     written = _TOKEN.findall(text)
     words = [word for word in written if word.isalpha() and word.isascii() and len(word) > 1]

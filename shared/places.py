@@ -141,6 +141,7 @@ def _city_key(text: str) -> str:
     return _plain(text) if is_latin(text) else native_key(text)
 
 
+@lru_cache(maxsize=16384)
 def canonical_city(text: str, country: str | None = None) -> str:
     """The one spelling under which a city is compared: folded, without punctuation, with known misspellings and
     names in other languages put right ("Vientianne", "Kiev", "Wien" give "vientiane", "kyiv", "vienna"). A city that

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from shared.visibility import Facts, Outcome, Principal, coordinates
 
-PERSONAL = frozenset({"posted_by", "named_people", "actor", "made_by", "reversed_by", "by"})
+PERSONAL = frozenset({"posted_by", "named_people", "trainers", "actor", "made_by", "reversed_by", "by"})
 """The fields, at any depth of a document, that hold people: an id, or a list of ids."""
 
 People = frozenset[str] | None

@@ -12,7 +12,6 @@ from bench.matching.figures import AT
 from bench.matching.generator import Corpus
 from bench.matching.quality import Key, Say, Scored
 from bench.matching.vocabulary import vocabulary
-from infra.lists.scoring import may_overlap
 from services.activities.matching import overlaps
 
 CERTAIN = 0.95
@@ -42,7 +41,12 @@ def alerts(scores: Scored, rules: overlaps.Rules = overlaps.RULES) -> dict[str, 
         collision = overlaps.overlap(scores.features[a], scores.features[b], rules)
         heads = sorted((group.get(a, a), group.get(b, b)))
         key = (heads[0], heads[1])
-        if collision and heads[0] != heads[1] and (key not in strongest or collision.order < strongest[key][0].order):
+        if (
+            collision
+            and collision.asked
+            and heads[0] != heads[1]
+            and (key not in strongest or collision.order < strongest[key][0].order)
+        ):
             strongest[key] = collision, (a, b)
     for one, pair in strongest.values():
         found[f"overlap, {one.kind}, {one.level}"].append(pair)
@@ -97,9 +101,11 @@ class Happened:
             return False
         if max(a.start, b.start).toordinal() - min(a.end, b.end).toordinal() > rule.window:
             return False
-        if kind == "audience":
-            return bool(set(a.audiences) & set(b.audiences))
-        return bool(set(self.topics[a.topic].themes) & set(self.topics[b.topic].themes))
+        shared = {
+            "audience": bool(set(a.audiences) & set(b.audiences)),
+            "effort": bool(set(self.topics[a.topic].themes) & set(self.topics[b.topic].themes)),
+        }
+        return shared.get(kind, False)  # nobody in a generated year has a venue, trainers or money of theirs
 
 
 def _colliding(scores: Scored, without: set[Key]) -> list[Key]:
@@ -110,7 +116,7 @@ def _colliding(scores: Scored, without: set[Key]) -> list[Key]:
     for begin in range(0, len(scores.pairs), 20_000):
         part = scores.pairs[begin : begin + 20_000]
         left, right = (packed[[at[pair[side]] for pair in part]] for side in (0, 1))
-        for index in np.flatnonzero(may_overlap(left, right)):
+        for index in np.flatnonzero(overlaps.judge(left, right).kind >= 0):
             if part[index] not in without:
                 found.append(part[index])
     return found

@@ -95,6 +95,42 @@ def _flat(city: str, country: str, ignored: list[str]) -> Iterator[places.Place]
         yield places.Place(name, place.country or countries[0], place.text)
 
 
+def sites_of(cells: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(name, city, country) of the buildings that are named: "UN Office, Nairobi", a place beside its city, `name` in JSON."""
+    listed = cells.get("places")
+    for each in cast(list[Any], listed) if isinstance(listed, list) else []:
+        if isinstance(each, dict):
+            flat = {str(name).casefold(): text_of(value) for name, value in cast(dict[Any, Any], each).items()}
+            yield from _site(
+                flat.get("name", "") or flat.get("place", ""), flat.get("city", ""), flat.get("country", "")
+            )
+        else:
+            yield from _site(text_of(each), "", "")
+    yield from _site(*(text_of(cells.get(name)) for name in ("place", "city", "country")))
+
+
+def _site(line: str, city: str, country: str) -> Iterator[tuple[str, str, str]]:
+    name, _, rest = line.partition(",")
+    if city:
+        name, rest = line, ", ".join(filter(None, (city, country)))
+    # a line may open with the town itself, and that may be one that we do not know
+    town = next((place for place in _split(rest) if place.city), None) if rest.strip() else None
+    if (
+        town
+        and name
+        and not any(place.country or places.known_countries_of_city(place.city or "") for place in _split(name))
+    ):
+        stated = (place.country for place in _split(country) if place.country)
+        yield name.strip(), places.written_city(town) or "", town.country or next(stated, "")
+
+
+def people_of(value: Any) -> Iterator[str]:
+    """Names as written: "Silva, Maria; Doe, John" as well as "Maria Silva, John Doe"."""
+    for line in several(value):
+        parts = [part.strip() for part in COMMAS.split(line) if part.strip()]
+        yield from parts if all(" " in part for part in parts) else [line]
+
+
 def places_of(value: Any) -> Iterator[places.Place]:
     for line in several(value):
         yield from _split(line)

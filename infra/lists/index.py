@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.lists import keys
+from infra.lists.undated import meetings
 
 Array = npt.NDArray[Any]
 
@@ -61,6 +62,8 @@ KINDS = (
     Kind("theme and days", few=60, near=12, days=10),
     Kind("audience and days", few=60, near=12, days=10),
     Kind("theme, country and season", few=60, near=40, days=95),
+    Kind("venue", few=100, near=20),
+    Kind("trainer", few=100, near=20),
 )
 
 
@@ -99,9 +102,10 @@ class Index:
     def open(cls, folder: Path) -> Index:
         return cls({path.stem[6:]: np.load(path, mmap_mode="r") for path in sorted(folder.glob("index-*.npy"))})
 
-    def pairs(self, first: int, last: int, *, across: bool = False) -> tuple[Array, Array]:
-        """The pairs (a, b), a < b, with a in `first` <= a < `last`, in order. `across`: of different files only."""
-        one, other = self._in_full(first, last) if self.all_pairs else self._near(first, last)
+    def pairs(self, first: int, last: int, *, across: bool = False, both: bool = False) -> tuple[Array, Array]:
+        """The pairs (a, b), a < b, with a in `first` <= a < `last`, in order. `across`: of different files only. `both`: with
+        every b that a meets, so that each pair stands twice in all."""
+        one, other = self._in_full(first, last, both) if self.all_pairs else self._near(first, last, both)
         if across:
             kept = self._a["files"][one] != self._a["files"][other]
             one, other = one[kept], other[kept]
@@ -118,12 +122,16 @@ class Index:
         bits = 0 if self.all_pairs else int(self._a["cut_bits"][index])
         return tuple(kind.name for bit, kind in enumerate(KINDS) if bits >> bit & 1)
 
-    def _in_full(self, first: int, last: int) -> tuple[Array, Array]:
+    def _in_full(self, first: int, last: int, both: bool) -> tuple[Array, Array]:
+        if both:
+            one = np.repeat(np.arange(first, last), self.size)
+            other = np.tile(np.arange(self.size), last - first)
+            return one[one != other], other[one != other]
         counts = self.size - 1 - np.arange(first, last)
         one = np.repeat(np.arange(first, last), counts)
         return one, one + 1 + keys.ragged(counts)
 
-    def _near(self, first: int, last: int) -> tuple[Array, Array]:
+    def _near(self, first: int, last: int, both: bool) -> tuple[Array, Array]:
         a = self._a
         start, end = int(a["of_row"][first]), int(a["of_row"][last])
         places = np.asarray(a["place"][start:end])
@@ -131,15 +139,19 @@ class Index:
         found = np.repeat(a["before"][places], counts) + keys.ragged(counts)
         here = np.repeat(places, counts)
         one, other = a["row"][here].astype(np.int64), a["row"][found].astype(np.int64)
-        kept = other > one
+        kept = other != one if both else other > one
         one, other, here, found = one[kept], other[kept], here[kept], found[kept]
         window = a["window"][here]
         day, its = a["day"][here], a["day"][found]
         kept = (window == 0) | (np.abs(day - its) <= window)
         # in a crowded key, a row without a date has no nearest ones
         kept &= (a["few"][here] != 0) | ((day != 0) & (its != 0))
-        both = np.unique(one[kept] * self.size + other[kept])
-        return both // self.size, both % self.size
+        start, end = int(a["undated_of_row"][first]), int(a["undated_of_row"][last])
+        more, met = a["undated_row"][start:end].astype(np.int64), a["undated_met"][start:end].astype(np.int64)
+        wanted = met != more if both else met > more
+        found = np.r_[one[kept] * self.size + other[kept], more[wanted] * self.size + met[wanted]]
+        once = np.unique(found)
+        return once // self.size, once % self.size
 
 
 def _entries(rows: Array, said: Array, overlaps: bool) -> dict[str, Array]:
@@ -147,9 +159,10 @@ def _entries(rows: Array, said: Array, overlaps: bool) -> dict[str, Array]:
     n = len(rows)
     key, row, kind = keys.every(rows, overlaps)
     key, row, kind = _shared_only(key, row, kind)
-    key, row, kind, day = _by_day(rows, key, row, kind)
     rank = np.empty(n, np.int64)
     rank[np.lexsort((said, rows["start"]))] = np.arange(n)
+    undated = _undated(key, row, rows["start"] == 0, rank)
+    key, row, kind, day = _by_day(rows, key, row, kind)
     order = np.lexsort((rank[row], day, key))
     key, row, kind, day = key[order], row[order], kind[order], day[order]
     size = len(key)
@@ -173,6 +186,7 @@ def _entries(rows: Array, said: Array, overlaps: bool) -> dict[str, Array]:
         "window": window.astype(np.int16),
         "place": by_row.astype(np.int32),
         "of_row": np.searchsorted(row[by_row], np.arange(n + 1)).astype(np.int64),
+        **undated,
         "cut_bits": cut_bits,
         "cut_rows": np.array([int((cut_bits >> bit & 1).sum()) for bit in range(len(KINDS))]),
     }
@@ -200,6 +214,17 @@ def _cut(
         lost |= there & ((window == 0) | (np.abs(day[reach] - day) <= window))
     np.bitwise_or.at(bits, row[lost], 1 << kind[lost])
     return bits
+
+
+def _undated(key: Array, row: Array, without: Array, rank: Array) -> dict[str, Array]:
+    """Whom rows without a date meet beside their neighbours in the keys, by row."""
+    one, other = meetings(key, row, np.flatnonzero(without), rank)
+    order = np.lexsort((other, one))
+    return {
+        "undated_row": one[order].astype(np.int32),
+        "undated_met": other[order].astype(np.int32),
+        "undated_of_row": np.searchsorted(one[order], np.arange(len(without) + 1)).astype(np.int64),
+    }
 
 
 def _shared_only(key: Array, row: Array, kind: Array) -> tuple[Array, Array, Array]:

@@ -11,7 +11,22 @@ from services.activities.matching import codes
 
 Array = npt.NDArray[Any]
 
-COUNTRY, CITY, WORD, WORDS, WORD_COUNTRY, ORGANISATION, TITLE, REFERENCE, DAY, NOWHERE, *CROSSED, EFFORT = range(20)
+(
+    COUNTRY,
+    CITY,
+    WORD,
+    WORDS,
+    WORD_COUNTRY,
+    ORGANISATION,
+    TITLE,
+    REFERENCE,
+    DAY,
+    NOWHERE,
+    *CROSSED,
+    EFFORT,
+    SITE,
+    PERSON,
+) = range(22)
 """Numbers of the kinds of key, as `index.KINDS` has them."""
 MOST_COUNTRIES = 12
 """Countries of a row that lead to others; a row for half the world is found by its words."""
@@ -52,6 +67,8 @@ def every(rows: Array, overlaps: bool) -> tuple[Array, Array, Array]:
     found += [(kind, *pair) for kind, pair in zip(CROSSED, crossed, strict=True)]
     if overlaps:
         found.append((EFFORT, *by_theme))
+        found.append((SITE, *_column(rows["sites"])))
+        found.append((PERSON, *_column(rows["people"])))
     key = np.concatenate([_mixed(np.full(len(values), kind, np.uint64), values) for kind, values, _ in found])
     row = np.concatenate([row for _, _, row in found]).astype(np.int64)
     return key, row, np.concatenate([np.full(len(values), kind) for kind, values, _ in found])

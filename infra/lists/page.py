@@ -12,6 +12,7 @@ from typing import Any
 from infra.lists.pairing import Found, Options, Run
 from infra.lists.postings import Posting
 from infra.lists.rows import counted
+from services.activities.matching import overlaps
 from shared.vocabulary import VOCABULARIES
 
 MOST = 300
@@ -23,9 +24,9 @@ _TITLES = {"duplicate": "The same activity", "series": "The same series", "overl
 _LEADS = {
     "duplicate": "Both rows seem to speak of one activity. Talk to each other: is it one, or are there two?",
     "series": "Not the same activity, but another edition, phase, country or audience of it. Nothing to do; good to know.",
-    "overlap": "Two different activities that call on the same people, or give a country the same thing twice.",
+    "overlap": "Two different activities that call on the same people, the same trainer or venue, or give a country the same "
+    "thing twice. What is only nearby asks for nothing.",
 }
-_SEVERITY = {"low": 0, "medium": 1, "high": 2}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Page:
     def noting(self, found: Iterator[Found]) -> Iterator[Found]:
         for each in found:
             self._seen += 1
-            sure = each.probability if each.overlap is None else each.overlap["score"]
+            sure = each.probability if each.overlap is None else each.overlap["score"] + 100 * each.overlap["asked"]
             heap = self._best[each.kind]
             # among equals the first in the lists stays
             entry = (float(sure or 0), -self._seen, each)
@@ -91,6 +92,8 @@ class Page:
             sections=sections,
             timeline=_timeline([card for section in sections for card in section["cards"]]),
             undated=[(self._run.label(index), self._run.posting(index).title) for index in undated],
+            crowded=[(self._run.label(index), total) for index, total in summary.crowded[:_ROWS]],
+            most_overlaps=overlaps.MOST,
             most_rows=_ROWS,
         )
         path.write_text(html, encoding="utf-8")
@@ -170,6 +173,8 @@ def _sides(a: Posting, b: Posting) -> Iterator[tuple[str, str, str]]:
         ("On", labels("theme", a.themes), labels("theme", b.themes)),
         ("Partners", ", ".join(a.partners), ", ".join(b.partners)),
         ("Funders", ", ".join(a.funders), ", ".join(b.funders)),
+        ("Venue", *("; ".join(name for name, _, _ in each.sites) for each in (a, b))),
+        ("Trainers", ", ".join(a.trainers), ", ".join(b.trainers)),
         ("Says", a.description[:400], b.description[:400]),
     ):
         if one or other:

@@ -19,13 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.lists import days, scoring
+from infra.lists.colliding import Colliding, Once, collisions
 from infra.lists.index import Cut, Index, blocks
 from infra.lists.labels import WAYS, Labels, keys_of, place
 from infra.lists.postings import Posting, plan_text, understand
 from infra.lists.rows import Row, Unread
-from infra.lists.scoring import Explainer
+from infra.lists.scoring import Explainer, Side
 from infra.lists.shelf import Shelf, ShelfWriter
 from infra.lists.tables import Table
+from services.activities.matching import overlaps
 from services.activities.matching.features import extract, pack
 
 Task = TypeVar("Task")
@@ -91,6 +93,8 @@ class Summary:
     undated: list[int] = field(default_factory=list[int])
     cuts: list[Cut] = field(default_factory=list[Cut])
     found: Counter[str] = field(default_factory=Counter[str])
+    crowded: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """Rows that collide with more than are listed, and with how many."""
 
 
 class Run:
@@ -118,8 +122,17 @@ class Run:
     def __iter__(self) -> Iterator[Found]:
         size, done = len(self.shelf), 0
         tasks = list(blocks(size, CHUNK))
-        for (_, last), (pairs, found) in zip(tasks, self._each(_compare, tasks), strict=True):
-            self.summary.pairs += pairs
+        once = Once(self.shelf)
+        for (_, last), told in zip(tasks, self._each(_compare, tasks), strict=True):
+            self.summary.pairs += told.pairs
+            for each in told.colliding:
+                told.found += [
+                    Found(pair.a, pair.b, "overlap", None, {"sentence": pair.told["why"]}, pair.told)
+                    for pair in once.told(each)
+                ]
+                if each.total > overlaps.MOST:
+                    self.summary.crowded.append((each.row, each.total))
+            found = sorted(told.found, key=lambda each: (each.a, each.b, each.kind))
             self.summary.found.update(one.kind for one in found)
             yield from found
             done = last
@@ -213,6 +226,15 @@ class Run:
 
 
 @dataclass
+class _Compared:
+    """Of one block: pairs scored, those to report, and what its rows collide with."""
+
+    pairs: int = 0
+    found: list[Found] = field(default_factory=list[Found])
+    colliding: list[Colliding] = field(default_factory=list[Colliding])
+
+
+@dataclass
 class _Told:
     file: int
     rows: list[tuple[bytes, bytes, int, bool]] = field(default_factory=list[tuple[bytes, bytes, int, bool]])
@@ -271,28 +293,20 @@ def _prepare(task: tuple[int, days.Order | None, list[Row | Unread]]) -> _Told:
     return told
 
 
-def _compare(block: tuple[int, int]) -> tuple[int, list[Found]]:
-    """(pairs scored, those to report, in order of a and b)"""
+def _compare(block: tuple[int, int]) -> _Compared:
     shelf, index, explainer = _room.open
-    options, found = _room.options, list[Found]()
+    options, told = _room.options, _Compared()
     one, other = index.pairs(*block, across=options.across)
+    told.pairs = len(one)
     for at in range(0, len(one), SLICE):
         a, b = one[at : at + SLICE], other[at : at + SLICE]
-        left, right = shelf.rows[a], shelf.rows[b]
-        least = min(options.min_probability, SAME) if options.overlaps else options.min_probability
-        alike, same, series = scoring.likely(left, right, least)
-        chances = np.maximum(same, series)
-        kept = np.flatnonzero(chances >= options.min_probability)
-        pairs = list(zip(a[alike[kept]].tolist(), b[alike[kept]].tolist(), strict=True))
-        here: list[Found] = []
-        for i, (x, y), told in zip(kept, pairs, explainer.explain(pairs), strict=True):
-            here.append(Found(x, y, "duplicate" if same[i] >= series[i] else "series", float(chances[i]), told))
-        if options.overlaps:
-            colliding = scoring.may_overlap(left, right)
-            colliding[alike[chances >= SAME]] = False
-            for i in np.flatnonzero(colliding):
-                x, y = int(a[i]), int(b[i])
-                if overlap := explainer.overlap(x, y):
-                    here.append(Found(x, y, "overlap", None, {"sentence": overlap["why"]}, overlap))
-        found += sorted(here, key=lambda each: (each.a, each.b, each.kind))
-    return len(one), found
+        alike, same, series = scoring.likely(Side(shelf.rows, a), Side(shelf.rows, b), options.min_probability)
+        pairs = list(zip(a[alike].tolist(), b[alike].tolist(), strict=True))
+        for i, (x, y), words in zip(range(len(pairs)), pairs, explainer.explain(pairs), strict=True):
+            kind = "duplicate" if same[i] >= series[i] else "series"
+            told.found.append(Found(x, y, kind, float(max(same[i], series[i])), words))
+    if options.overlaps:
+        told.colliding = list(
+            collisions(shelf, index, explainer, block, across=options.across, same=SAME, slice_=SLICE)
+        )
+    return told

@@ -12,6 +12,7 @@ from infra.lists import days
 from infra.lists.rows import Row
 from services.activities.matching import named
 from services.activities.matching.features import PlanText
+from services.activities.matching.sites import person_key
 from shared import places
 from shared.periods import Period, parse_period
 
@@ -40,6 +41,8 @@ class Posting:
     description: str
     languages: tuple[str, ...]
     place_text: str
+    sites: tuple[tuple[str, str, str], ...] = ()
+    trainers: tuple[str, ...] = ()
 
     @property
     def period(self) -> Period | None:
@@ -129,6 +132,8 @@ def understand(row: Row, file: int, order: days.Order | None) -> Understood | st
         description=reading.text_of(cells.get("description")),
         languages=tuple(reading.several(cells.get("language"), reading.COMMAS)),
         place_text=reading.told_places(venues),
+        sites=tuple(dict.fromkeys(reading.sites_of(cells))),
+        trainers=tuple(dict.fromkeys(reading.people_of(cells.get("trainers")))),
     )
     return Understood(posting, tuple(notes), tuple(ignored))
 
@@ -158,6 +163,8 @@ def plan_text(posting: Posting) -> PlanText:
         funders=tuple(_organisation(name) for name in posting.funders),
         names=tuple(filter(None, (posting.organisation,))),
         named=(*posting.partners, *posting.funders),
+        sites=tuple((name, city or None, country or None) for name, city, country in posting.sites),
+        people=tuple(filter(None, map(person_key, posting.trainers))),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import log2
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,39 @@ from services.activities.matching.features import Features, PlanText
 Array = npt.NDArray[Any]
 
 
-# Fields that look at many words or names of either row; the others are done first and rule most pairs out.
-_DEAR = ("title", "named", "summary")
+# What is worth most to few pairs and costs least to find comes first, what looks at many words or names last: most pairs are
+# ruled out before that.
+_DEAR = (("country", "beneficiaries", "city", "language"), ("title",), ("named",), ("summary",))
+_STEPS = (tuple(field for field in levels.LEVELS if not any(field in step for step in _DEAR)), *_DEAR)
 
 
-def likely(left: Array, right: Array, least: float) -> tuple[Array, Array, Array]:
-    """(which pairs, P(same activity), P(same series)): the pairs of two arrays of packed rows of which either is `least` or more.
+class Side:
+    """One side of many pairs: the columns of packed rows at these places, each copied when a level asks for it. (A whole row
+    is a kilobyte, of which most pairs need a tenth.)"""
+
+    def __init__(self, rows: Array, at: Array, known: dict[str, Array] | None = None) -> None:
+        self._rows, self._at = rows, at
+        self._known = known or {}
+
+    def __getitem__(self, column: str) -> Array:
+        if column not in self._known:
+            self._known[column] = self._rows[column][self._at]
+        return self._known[column]
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    @property
+    def as_array(self) -> Array:
+        """Itself, for what asks an array of rows for its columns by name, and no more."""
+        return cast(Any, self)
+
+    def only(self, kept: Array) -> Side:
+        return Side(self._rows, self._at[kept], {name: column[kept] for name, column in self._known.items()})
+
+
+def likely(left: Side, right: Side, least: float) -> tuple[Array, Array, Array]:
+    """(which pairs, P(same activity), P(same series)): the pairs of two sides of which either is `least` or more.
 
     The same numbers as `engine.score` gives, but a pair is dropped as soon as the fields that are left cannot lift it.
     """
@@ -33,20 +60,20 @@ def likely(left: Array, right: Array, least: float) -> tuple[Array, Array, Array
         field: np.array([weights.fields[field][name] for name in levels.NAMES[field]], np.int32)
         for field in levels.LEVELS
     }
-    cheap = [field for field in levels.LEVELS if field not in _DEAR]
     alive = np.arange(len(left))
     unrelated, series = (np.full(len(left), prior, np.int32) for prior in weights.prior)
-    for number, step in enumerate((cheap, *([field] for field in _DEAR))):
+    for number, step in enumerate(_STEPS):
         for field in step:
-            gained = worth[field][levels.LEVELS[field](left, right)]
+            gained = worth[field][levels.LEVELS[field](left.as_array, right.as_array)]
             unrelated += gained[..., 0]
             series += gained[..., 1]
-        rest = [worth[field] for field in _DEAR[number:]]
+        rest = [worth[field] for later in _STEPS[number + 1 :] for field in later]
         most = unrelated + sum(int(each[:, 0].max()) for each in rest)
         most_series = unrelated - series + sum(int((each[:, 0] - each[:, 1]).max()) for each in rest)
         kept = (most >= bound) | (most_series >= bound)
         if not kept.all():
-            alive, left, right, unrelated, series = alive[kept], left[kept], right[kept], unrelated[kept], series[kept]
+            alive, unrelated, series = alive[kept], unrelated[kept], series[kept]
+            left, right = left.only(kept), right.only(kept)
     same, of_series = engine.chances(engine.Scores(unrelated, series))
     kept = np.maximum(same, of_series) >= least
     return alive[kept], same[kept], of_series[kept]
@@ -75,15 +102,14 @@ class Explainer:
             )
         return told
 
-    def overlap(self, one: int, other: int) -> dict[str, Any] | None:
-        """How the two collide, by the rules, or None."""
-        found = overlaps.overlap(self._of(one)[0], self._of(other)[0])
-        if found is None:
-            return None
+    def overlap(self, judged: overlaps.Judged, at: int, one: int, other: int) -> dict[str, Any]:
+        """How the two collide, by the rules."""
+        found = judged.overlap(at, self._of(one)[0], self._of(other)[0])
         return {
             "overlap_kind": found.kind,
             "severity": found.level,
             "score": found.severity,
+            "asked": found.asked,
             "days_apart": found.days_apart,
             "countries": list(found.countries),
             "audiences": list(found.audiences),
@@ -106,12 +132,3 @@ class Explainer:
             (a, text), (b, other) = sorted((self._of(index) for index in pair), key=lambda each: each[0].plan_id)
             names = {field: levels.NAMES[field][int(column[at])] for field, column in found.items()}
             yield engine.judged(a, b, names), text, other
-
-
-def may_overlap(left: Array, right: Array) -> Array:
-    """Which pairs can collide at all, from the columns; the rules themselves are asked for those only."""
-    near = levels.gap_days(left, right) <= overlaps.RULES.widest
-    dated = (left["start"] != 0) & (right["start"] != 0)
-    country = (left["beneficiaries"] & right["beneficiaries"]).any(axis=-1)
-    people = ((left["audiences"] & right["audiences"]) != 0) | ((left["themes"] & right["themes"]) != 0)
-    return near & dated & country & people & (left["partner"] != right["partner"])

@@ -8,6 +8,7 @@ from typing import Any
 from infra.cli.output import hint, say, table
 from infra.lists.pairing import Found, Run
 from infra.lists.rows import counted
+from services.activities.matching.overlaps import MOST
 
 MOST_TOLD = 20
 """Rows named one by one in the summary of a file; the others are counted."""
@@ -30,12 +31,17 @@ def as_json(run: Run, found: Found) -> dict[str, Any]:
     return line
 
 
+def how_grave(overlap: dict[str, Any]) -> str:
+    """`high`, `medium`; what would ask nobody in an installation is `nearby`."""
+    return overlap["severity"] if overlap["asked"] else "nearby"
+
+
 def tell(run: Run, pairs: Iterable[Found]) -> None:
     """The table; it is printed whole, so at most what fits memory as text."""
     rows: list[list[Any]] = []
     for found in pairs:
         a, b = run.posting(found.a), run.posting(found.b)
-        how = f"{found.probability:.2f}" if found.probability is not None else (found.overlap or {})["severity"]
+        how = f"{found.probability:.2f}" if found.overlap is None else how_grave(found.overlap)
         kind = _KINDS[found.kind] if found.overlap is None else f"overlap ({found.overlap['overlap_kind']})"
         rows.append(
             [
@@ -79,6 +85,12 @@ def summarise(run: Run, min_probability: float, overlaps: bool) -> None:
         named = ", ".join(run.label(index) for index in summary.undated[:MOST_TOLD])
         more = f" and {len(summary.undated) - MOST_TOLD:,} more" if len(summary.undated) > MOST_TOLD else ""
         hint(f"not checked for overlaps, for want of a date (matched on what else they say): {named}{more}")
+    for index, total in summary.crowded[:MOST_TOLD]:
+        hint(
+            f"{run.label(index)} overlaps with {total:,} others: the strongest {MOST} are told, and {total - MOST:,} more are not"
+        )
+    if len(summary.crowded) > MOST_TOLD:
+        hint(f"and so do {len(summary.crowded) - MOST_TOLD:,} rows more")
     for cut in summary.cuts:
         hint(
             f"budget: {cut.rows:,} rows share a {cut.kind} with more rows than are compared; they met the nearest in date"

@@ -51,9 +51,9 @@ def build(
         owns_bus=bus is None,
         replica=settings.replica,
     )
-    for consumer, subscription in subscriptions(clock, ids, runtime.leases).items():
+    for consumer, subscription in subscriptions(clock, ids, runtime.leases, settings.overlap_rules).items():
         runtime.subscribe(subscription, lane=MATCHING if consumer == MATCHER else None)
-    runtime.background("timers", _timers(runtime, clock, ids, settings.timer_seconds))
+    runtime.background("timers", _timers(runtime, clock, ids, settings))
 
     app = make_app(
         "Convene activities",
@@ -75,19 +75,21 @@ def build(
     return app
 
 
-def _timers(runtime: Runtime, clock: Clock, ids: Ids, seconds: float):
+def _timers(runtime: Runtime, clock: Clock, ids: Ids, settings: ActivitiesSettings):
+    rules = settings.overlap_rules
+
     async def run(stop: asyncio.Event) -> None:
         async def work(term: Term) -> None:
             while not stop.is_set():
                 async with runtime.db.write() as session:
                     await runtime.leases.fence(session, term)
                     await runtime.leases.enter(session, MATCHING)
-                    uow = ActivitiesUnit(session, clock, ids, actor=SOURCE)
+                    uow = ActivitiesUnit(session, clock, ids, actor=SOURCE, rules=rules)
                     woken = await wake_snoozed(uow) + await reread(uow)
                     await uow.flush()
                 if woken:
                     runtime.relay.nudge()
-                await wait(stop, seconds)
+                await wait(stop, settings.timer_seconds)
 
         await runtime.leases.lead(TIMERS, work, stop)
 

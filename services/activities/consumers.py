@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.activities.consumed import PARTNERS_TOPIC, REGISTRY_EVENTS, PlanChanged
 from services.activities.events import PLAN_EVENTS
 from services.activities.handlers.lane import rematch
+from services.activities.matching.overlap_rules import RULES, Rules
 from services.activities.orm import known
 from services.activities.uow.unit import SOURCE, TOPIC, ActivitiesUnit
 from shared.bus.dispatch import Subscription
@@ -21,12 +22,12 @@ from shared.registry import project
 MATCHER, REGISTRY = "activities.matching", "activities.registry"
 
 
-def subscriptions(clock: Clock, ids: Ids, leases: Leases) -> dict[str, Subscription]:
+def subscriptions(clock: Clock, ids: Ids, leases: Leases, rules: Rules = RULES) -> dict[str, Subscription]:
     """Consumer -> subscription. The matcher is to be led under the MATCHING lease."""
 
     async def plan_changed(event: Event, session: AsyncSession) -> None:
         changed = PlanChanged.model_validate(event.data)
-        uow = ActivitiesUnit(session, clock, ids, actor=SOURCE, cause=event)
+        uow = ActivitiesUnit(session, clock, ids, actor=SOURCE, cause=event, rules=rules)
         await rematch(changed.id, uow)
         await uow.flush()
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.activities.domain.content import Invalid
 from services.activities.domain.plan import Refused
+from services.activities.settings import ActivitiesSettings
 from services.activities.uow.unit import ActivitiesUnit
 from shared.answers import committed, conditional
 from shared.clock import Clock
@@ -41,10 +42,17 @@ class Services:
         self.runtime = runtime
         self.clock: Clock = request.app.state.clock
         self.ids: Ids = request.app.state.ids
-        self.posts_per_hour: int = request.app.state.settings.posts_per_hour
+        self.settings: ActivitiesSettings = request.app.state.settings
 
     def unit(self, session: AsyncSession, principal: Principal) -> ActivitiesUnit:
-        return ActivitiesUnit(session, self.clock, self.ids, actor=principal.id, posts_per_hour=self.posts_per_hour)
+        return ActivitiesUnit(
+            session,
+            self.clock,
+            self.ids,
+            actor=principal.id,
+            posts_per_hour=self.settings.posts_per_hour,
+            rules=self.settings.overlap_rules,
+        )
 
     async def run(
         self,

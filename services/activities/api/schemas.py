@@ -140,6 +140,7 @@ class PlanBody(_Body):
     illustrative: bool | None = None
     provenance: ProvenanceBody | None = None
     mandates: Names | None = None
+    trainers: Annotated[Codes | None, Field(description="person ids: who teaches, speaks or mentors")] = None
 
 
 class NewPlanBody(PlanBody):
@@ -156,7 +157,8 @@ class PlanPatch(BaseModel):
 
 
 class PlanOut(BaseModel):
-    """A plan: the fields of PlanBody with full dates, and what Convene adds. Ids of people (`posted_by`, `named_people`)
+    """A plan: the fields of PlanBody with full dates, and what Convene adds. Ids of people (`posted_by`, `named_people`,
+    `trainers`)
     are there for the plan's owner, coordinators in scope and administrators alone."""
 
     model_config = ConfigDict(extra="allow")

@@ -10,7 +10,7 @@ _UNION = ("venues", "beneficiary_countries", "beneficiary_regions", "audiences",
           "partners", "funders", "outcomes", "results", "indicators", "mandates")  # fmt: skip
 _OWN = frozenset(
     {"id", "version", "owner", "posted_by", "claimed", "activity", "checked", "created_at", "updated_at",
-     "named_people", "tlp", "reference", "source_text", "provenance", "illustrative", "dates_text", "dates_inferred",
+     "named_people", "trainers", "tlp", "reference", "source_text", "provenance", "illustrative", "dates_text", "dates_inferred",
      "part_of", "follow_up_of"}
 )  # fmt: skip
 """Properties of a posting, not of the event."""

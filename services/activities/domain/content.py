@@ -86,7 +86,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One version's content. Countries are alpha-3, regions M49, codes of `shared.vocabulary`, organisations ids."""
+    """One version's content. Countries are alpha-3, regions M49, codes of `shared.vocabulary`, organisations ids.
+
+    `trainers` (who teaches, speaks or mentors) and `named_people` (for whom a RED plan is) are ids of people.
+    """
 
     title: str
     type: str
@@ -123,6 +126,7 @@ class Content:
     illustrative: bool = False
     provenance: Provenance | None = None
     mandates: tuple[str, ...] = ()
+    trainers: tuple[str, ...] = ()
 
 
 def to_json(content: Content) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from services.activities.domain.content import Content, to_json
+from services.activities.domain.content import Content, Funder, to_json
 from services.activities.matching.features import PlanText
+from services.activities.matching.named import organisation_key
 from shared.countries import countries_of_region
 from shared.problem import FieldError
 from shared.visibility import RED, Facts
@@ -155,7 +156,7 @@ def text_of(plan: Plan, names: tuple[str, ...], named: tuple[str, ...]) -> PlanT
         level=content.level,
         mode=content.mode,
         partners=tuple(each.organisation for each in content.partners if each.organisation),
-        funders=tuple(each.organisation for each in content.funders if each.organisation),
+        funders=tuple(filter(None, map(_payer, content.funders))),
         reference=content.reference,
         part_of=content.part_of,
         follow_up_of=content.follow_up_of,
@@ -164,7 +165,16 @@ def text_of(plan: Plan, names: tuple[str, ...], named: tuple[str, ...]) -> PlanT
         languages=content.languages,
         names=names,
         named=named,
+        sites=tuple((venue.name, venue.city, venue.country) for venue in content.venues if venue.name),
+        people=content.trainers,
     )
+
+
+def _payer(funder: Funder) -> str | None:
+    """Who pays, whether the registry has it or not: without an organisation `country` is the payer."""
+    if funder.organisation:
+        return funder.organisation
+    return organisation_key(funder.name) or funder.name if funder.name else funder.country
 
 
 def columns_of(plan: Plan) -> dict[str, Any]:

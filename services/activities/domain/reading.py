@@ -186,6 +186,7 @@ def read(raw: Mapping[str, Any], today: date) -> Content:
         illustrative=bool(raw.get("illustrative")),
         provenance=Provenance(**raw["provenance"]) if raw.get("provenance") else None,
         mandates=tuple(raw.get("mandates") or ()),
+        trainers=tuple(dict.fromkeys(raw.get("trainers") or ())),
     )
     if reader.errors:
         raise Invalid(reader.errors)

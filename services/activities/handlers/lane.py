@@ -18,7 +18,7 @@ from sqlmodel import col
 from services.activities.domain.alerts import Wanted
 from services.activities.handlers.alerts import settle_alerts
 from services.activities.handlers.component import Component, Pair
-from services.activities.matching import groups, overlaps
+from services.activities.matching import groups, overlap_words, overlaps
 from services.activities.matching.candidates import Chosen
 from services.activities.matching.engine import Match, fingerprint, match
 from services.activities.matching.explain import explain
@@ -155,28 +155,37 @@ async def _overlaps(
     found: list[Wanted] = []
     done: set[frozenset[str]] = set()
     for group in clustered:
+        others: dict[str, tuple[str, ...]] = {}
         for key, plans in sorted(activities.items()):
             couple = frozenset((group.key, key))
-            if key == group.key or couple in done:
-                continue
+            if key != group.key and couple not in done and not _seen_apart(group.plans, plans, state):
+                others[key] = plans
             done.add(couple)
-            one = _between(group.plans, plans, state)
-            if one:
-                found.append(_overlap(one, group.plans, plans, state))
+        met = overlaps.around(
+            [state.everybody[plan] for plan in group.plans],
+            {key: [state.everybody[plan] for plan in plans] for key, plans in others.items()},
+            uow.rules,
+        )
+        for key, one in met.items():
+            if one.asked and not _may_be_one(group.plans, others[key], state):
+                found.append(_overlap(one, group.plans, others[key], state))
     return found, set(state.neighbours)
 
 
-def _between(left: Sequence[str], right: Sequence[str], state: Component) -> overlaps.Overlap | None:
-    everybody = state.everybody
-    pairs = {(min(a, b), max(a, b)) for a in left for b in right}
-    # who called two plans distinct has seen that they meet: that is not asked again under another name
-    if pairs & (state.no_overlap | state.apart_by_people):
-        return None
-    found = overlaps.between([everybody[a] for a in left], [everybody[b] for b in right])
-    # A plan that was committed a moment ago is seen here before its own turn in the lane. If it may be the same activity,
-    # that question comes first: else an overlap would open now and close again when its turn comes.
-    unasked = {pair for pair in pairs if state.waiting & set(pair)} - state.edges.keys() - state.apart
-    return None if found and any(state.may_be_one(pair) for pair in unasked) else found
+def _pairs(left: Sequence[str], right: Sequence[str]) -> set[Pair]:
+    return {(min(a, b), max(a, b)) for a in left for b in right}
+
+
+def _seen_apart(left: Sequence[str], right: Sequence[str], state: Component) -> bool:
+    """Who called two plans distinct has seen that they meet: that is not asked again under another name."""
+    return bool(_pairs(left, right) & (state.no_overlap | state.apart_by_people))
+
+
+def _may_be_one(left: Sequence[str], right: Sequence[str], state: Component) -> bool:
+    """A plan that was committed a moment ago is seen here before its own turn in the lane. If it may be the same activity,
+    that question comes first: else an overlap would open now and close again when its turn comes."""
+    pairs = {pair for pair in _pairs(left, right) if state.waiting & set(pair)}
+    return any(state.may_be_one(pair) for pair in pairs - state.edges.keys() - state.apart)
 
 
 def _overlap(one: overlaps.Overlap, left: tuple[str, ...], right: tuple[str, ...], state: Component) -> Wanted:
@@ -191,7 +200,7 @@ def _overlap(one: overlaps.Overlap, left: tuple[str, ...], right: tuple[str, ...
         severity=one.severity,
         texts={
             "sentence": one.why,
-            "change": "Other dates, another audience or another place would end this.",
+            "change": overlap_words.CHANGES[one.kind],
             "pairs": [],
         },
     )

@@ -196,11 +196,12 @@ async def _check_references(
         other = await uow.plan(reference)
         if other is None or sight(principal, other.facts) is not Outcome.FULL:
             errors.append(FieldError(f"#/{name}", "unknown_plan", "no such plan, or it is not for you"))
-    if content.named_people:
-        there = await uow.people_exist(content.named_people)
-        for index, person in enumerate(content.named_people):
+    for name in ("named_people", "trainers"):
+        people: tuple[str, ...] = getattr(content, name)
+        there = await uow.people_exist(people) if people else set[str]()
+        for index, person in enumerate(people):
             if person not in there:
-                errors.append(FieldError(f"#/named_people/{index}", "unknown_person", "no such person"))
+                errors.append(FieldError(f"#/{name}/{index}", "unknown_person", "no such person"))
     if content.tlp != RED and content.named_people:
         errors.append(FieldError("#/named_people", "label", "only a RED plan is for named people"))
 

@@ -64,6 +64,8 @@ KINDS = MappingProxyType(
         "rare": Kind(rows=600, worth=4, misses=DUPLICATE_DAYS),
         "organiser": Kind(rows=200, worth=3, misses=7),
         "named": Kind(rows=200, worth=3, misses=7),
+        "trainer": Kind(rows=100, worth=3, misses=RULES.by_kind["people"].window, meets=True),
+        "site": Kind(rows=100, worth=3, misses=RULES.by_kind["venue"].window, meets=True),
         "city": Kind(rows=200, worth=3, misses=7),
         "country": Kind(rows=300, worth=1, misses=0),
         "audience": Kind(rows=300, worth=2, misses=RULES.by_kind["audience"].window, meets=True),
@@ -166,6 +168,8 @@ def _left(features: Features) -> Iterator[tuple[str, str]]:
     yield from (("rare", str(word)) for word in row["title"] if word & 3 == 3)
     yield from (("organiser", str(one)) for one in row["own"] if one)
     yield from (("named", str(one)) for one in row["named"] if one)
+    yield from (("trainer", str(one)) for one in row["people"] if one)
+    yield from (("site", str(one)) for one in row["sites"] if one)
     yield from (("city", str(one)) for one in row["cities"] if one)
     yield from (("country", one) for one in _countries(features))
     yield from (("audience", f"{c} {each}") for c in features.beneficiaries for each in features.audiences)
@@ -191,8 +195,7 @@ def _spans(features: Features, kind: str, rules: Rules, meeting: bool) -> list[t
     if features.dates is None:
         return [undated, (UNDATED + 1, LAST_DAY, LAST_DAY)]
     first, last = (day.toordinal() for day in features.dates)
-    # without a kind of key of its own an overlap of the audience is found by the same window as a duplicate
-    within = max(rules.widest, DUPLICATE_DAYS) if kind == "theme" else DUPLICATE_DAYS
+    within = max(rules.widest if KINDS[kind].meets else 0, DUPLICATE_DAYS)
     # the side table holds a row up to STEP - 1 days before the day that matters
     near = max(first - within - STEP + 1, UNDATED + 1), _look_from(first, last), min(last + within, LAST_DAY)
     return [near] if meeting else [near, undated]

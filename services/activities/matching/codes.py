@@ -7,6 +7,7 @@ yesterday must say the same tomorrow.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 
 from shared.vocabulary import VOCABULARIES
@@ -66,6 +67,7 @@ def hash64(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") or 1
 
 
+@lru_cache(maxsize=65536)
 def hash32(text: str) -> int:
     """The low half of `hash64`, never 0."""
     return hash64(text) & 0xFFFFFFFF or 1

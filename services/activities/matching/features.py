@@ -16,9 +16,10 @@ from typing import Any, cast
 import numpy as np
 
 from services.activities.matching import codes, concepts, days, named, towns, words
+from services.activities.matching.sites import site_key
 from shared import places
 
-FORMAT = 4
+FORMAT = 5
 """First byte of every packed row. A row of another format is refused, so the caller extracts the plan again."""
 
 ROW: np.dtype[Any] = np.dtype(
@@ -62,6 +63,8 @@ ROW: np.dtype[Any] = np.dtype(
         ("grams", "<u8", (4,)),
         ("summary", "<u4", (14,)),
         ("said", "<u8"),
+        ("sites", "<u8", (4,)),
+        ("people", "<u8", (8,)),
     ]
 )
 _PLAN: int = cast(Any, ROW.fields)["plan"][1]
@@ -85,7 +88,8 @@ class PlanText:
     `partner`, `partners`, `funders` are organisation ids; `part_of` and `follow_up_of` plan ids; `precision` one of
     day, week, month, quarter, year. `names` are the owner's names and acronyms as written, `named` those of other
     organisations: evidence of their own, so both are dropped from the title. What is not given (type, themes,
-    audiences, mode) is read from the title and the description.
+    audiences, mode) is read from the title and the description. `sites` are buildings: (name, city, country); `people`
+    keys of those who teach or speak, never their names.
     """
 
     plan_id: str
@@ -116,6 +120,8 @@ class PlanText:
     languages: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    sites: tuple[tuple[str, str | None, str | None], ...] = ()
+    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -210,12 +216,14 @@ def extract(plan: PlanText) -> Features:
     _fill(row, "languages", (codes.hash32(language.casefold()) for language in plan.languages))
     _fill(row, "partners", (codes.hash64(organisation) for organisation in plan.partners))
     _fill(row, "funders", (codes.hash64(organisation) for organisation in plan.funders))
+    _fill(row, "sites", filter(None, (site_key(*site) for site in plan.sites)))
+    _fill(row, "people", (codes.hash64(person) for person in plan.people))
     return Features(plan.plan_id, row.tobytes())
 
 
 DECIDED_ON = (
     "title", "type", "start", "end", "precision", "venues", "beneficiary_countries", "beneficiary_regions", "audiences",
-    "themes", "mode", "series", "edition", "part_of", "follow_up_of",
+    "themes", "mode", "series", "edition", "part_of", "follow_up_of", "funders", "sites", "people",
 )  # fmt: skip
 """What people look at when they call two plans the same or distinct. Another description, status or partner asks nobody again,
 and neither does another release that reads the same words differently."""

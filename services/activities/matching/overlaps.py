@@ -1,177 +1,298 @@
-"""Conflicts between two different activities: rules first, no probability of anything.
+"""Conflicts between two different activities: rules first, no probability of anything (rules and windows: `overlap_rules`).
 
-`audience`: the same people of one country are called twice on days that meet or nearly. `effort`: the same country gets
-the same theme twice within months. Plans of one activity, of one partner, and plans that refer to one another (part of,
-follow-up, the same series) never collide.
+people     one trainer, speaker or mentor is to be at both, on days that meet
+audience   the same people of one country are called twice on days that meet or nearly
+venue      one building for both, on days that meet
+funding    one funder pays two partners for the same theme in the same country and period
+effort     the same country gets the same theme twice within months
+
+Plans of one activity, of one partner, and plans that refer to one another (part of, follow-up, the same series) never
+collide. What a posting does not say in a field of its own but in its words (`features.*_FROM_TEXT`) warns of nothing: a
+shared audience that was read so is told as nearby, a theme not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import product
 from types import MappingProxyType
-from typing import Literal
+from typing import NamedTuple
 
 import numpy as np
 
-from services.activities.matching import codes
-from services.activities.matching.features import BENEFICIARY_FROM_REGION, DATES_FROM_TEXT, THEMES_FROM_TEXT, Features
-from services.activities.matching.levels import gap_days
-from services.activities.matching.phrases import countries as country_names
-from services.activities.matching.phrases import labels, when
+from services.activities.matching import codes, overlap_words
+from services.activities.matching.features import DATES_FROM_TEXT, ROW, THEMES_FROM_TEXT, Features
+from services.activities.matching.overlap_evidence import Array, Evidence, told
+from services.activities.matching.overlap_rules import RULES, Kind, Level, Rule, Rules, level_of
 
-Kind = Literal["audience", "effort"]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """`window`: most days between the two intervals. `precisions`: dates good enough for the rule. `rank`: 0 is stronger."""
-
-    rank: int
-    window: int
-    precisions: frozenset[str]
-    types: frozenset[str] | None
-    on: bool = True
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The table of rules by kind."""
-
-    by_kind: Mapping[Kind, Rule]
-
-    @property
-    def widest(self) -> int:
-        """Days that a search must look around a plan."""
-        return max((rule.window for rule in self.by_kind.values() if rule.on), default=0)
-
-
-RULES = Rules(
-    MappingProxyType(
-        {
-            "audience": Rule(rank=0, window=3, precisions=frozenset({"day", "week"}), types=None),
-            "effort": Rule(
-                rank=1,
-                window=92,  # three months
-                precisions=frozenset({"day", "week", "month", "quarter"}),
-                types=codes.CAPACITY_BUILDING,
-            ),
-        }
-    )
-)
+MOST = 20
+"""Conflicts of one plan that are listed; the others are counted."""
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """A conflict of two plans, `a` < `b`. `severity` 0..100; `days_apart` 0 when they share a day; codes that both share."""
+    """A conflict of two plans, `a` < `b`.
+
+    severity  0..100, a sum (`_POINTS`); asked: whether it is an alert, else it is only told as nearby
+    why       one sentence; codes are those that both plans share
+    """
 
     kind: Kind
-    a: str
-    b: str
+    one: Features
+    other: Features
     severity: int
-    why: str
-    days_apart: int
-    countries: tuple[str, ...]
-    audiences: tuple[str, ...]
-    themes: tuple[str, ...]
+    asked: bool
+    rank: int
 
     @property
-    def level(self) -> Literal["low", "medium", "high"]:
-        return "low" if self.severity < 40 else "medium" if self.severity < 70 else "high"
+    def a(self) -> str:
+        return self.one.plan_id
 
     @property
-    def order(self) -> tuple[int, int, str, str]:
-        """Sort key: stronger kind first, then severity, then ids."""
-        return RULES.by_kind[self.kind].rank, -self.severity, self.a, self.b
+    def b(self) -> str:
+        return self.other.plan_id
+
+    @cached_property
+    def why(self) -> str:
+        return overlap_words.why(self.kind, self.one, self.other)
+
+    @property
+    def days_apart(self) -> int:
+        """0 when they share a day."""
+        return overlap_words.days_apart(self.one, self.other)
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        return overlap_words.shared("beneficiaries", self.one, self.other)
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        return overlap_words.shared("audiences", self.one, self.other)
+
+    @property
+    def themes(self) -> tuple[str, ...]:
+        return overlap_words.shared("themes", self.one, self.other)
+
+    @property
+    def level(self) -> Level:
+        return level_of(self.severity)
+
+    @property
+    def order(self) -> tuple[bool, int, int, str, str]:
+        """Which conflict of two activities is told: what is asked, then the stronger kind, then severity, then ids."""
+        return not self.asked, self.rank, -self.severity, self.a, self.b
+
+
+class Judged(NamedTuple):
+    """Per pair: the number of the kind in `Rules.by_kind` (-1: no conflict), severity, and whether it is an alert."""
+
+    kind: Array
+    severity: Array
+    asked: Array
+
+    def overlap(self, at: int, one: Features, other: Features, rules: Rules = RULES) -> Overlap:
+        """The conflict of the pair at a place, where there is one."""
+        a, b = (one, other) if one.plan_id < other.plan_id else (other, one)
+        name = list(rules.by_kind)[int(self.kind[at])]
+        return Overlap(name, a, b, int(self.severity[at]), bool(self.asked[at]), rules.by_kind[name].rank)
+
+    def strength(self, rules: Rules = RULES) -> Array:
+        """Per pair a number that is lower where the conflict is stronger: what is asked, then severity, then the kind."""
+        ranks = np.array([rule.rank for rule in rules.by_kind.values()])
+        return ~self.asked * 10_000 - self.severity.astype(np.int64) * 10 + ranks[self.kind]
+
+
+class Ranked(NamedTuple):
+    """The strongest conflicts of one plan (what is asked, then by severity, kind and ids), and how many in all."""
+
+    top: tuple[Overlap, ...]
+    total: int
+
+
+class Key(NamedTuple):
+    """What two plans share that collide by a rule of this kind, at most `window` days apart."""
+
+    kind: Kind
+    values: tuple[str | int, ...]
+    window: int
+
+
+def _closeness(it: Evidence, rule: Rule) -> Array:
+    """10 on days that meet, 0 at the end of the window."""
+    return 10 * (rule.window - it.apart) // max(rule.window, 1) if rule.window else np.full(len(it.apart), 10)
+
+
+def _for_the_same(it: Evidence) -> Array:
+    return 25 * ((it.audiences > 0) & ~it.guessed)
+
+
+def _most(counts: Array, most: int) -> Array:
+    return np.minimum(counts, most)
+
+
+_HOLDS: Mapping[Kind, Callable[[Evidence], Array]] = MappingProxyType(
+    {
+        "people": lambda it: it.people > 0,
+        "audience": lambda it: it.countries & (it.audiences > 0),
+        "venue": lambda it: it.sites > 0,
+        "funding": lambda it: it.countries & (it.themes > 0) & (it.funders > 0),
+        "effort": lambda it: it.countries & (it.themes > 0),
+    }
+)
+"""What must be shared, beside the days."""
+_REGION = 15
+"""Off where one names a region: of its many countries this one may not be meant."""
+_POINTS: Mapping[Kind, Callable[[Evidence, Rule], Array]] = MappingProxyType(
+    {
+        "people": lambda it, rule: 65 + 5 * _most(it.people, 3) + 5 * _most(it.days, 3),
+        "audience": lambda it, rule: (
+            np.where(it.apart == 0, 45, 30)
+            + 5 * _most(it.audiences, 3)
+            + 10 * _most(it.themes, 2)
+            + 20 * it.city
+            - _REGION * it.regional
+        ),
+        "venue": lambda it, rule: 40 + 5 * _most(it.days, 3) + 5 * _most(it.themes, 2) + 5 * (it.audiences > 0),
+        "funding": lambda it, rule: 10 * _most(it.funders, 2) + _absorbed(it, rule),
+        "effort": lambda it, rule: 10 + _absorbed(it, rule),
+    }
+)
+"""Severity, a sum for every kind."""
+
+
+def _absorbed(it: Evidence, rule: Rule) -> Array:
+    shared = 5 * _most(it.themes, 3) + _for_the_same(it) + 5 * it.city
+    return _closeness(it, rule) + shared - _REGION * it.regional
 
 
 def checked(features: Features) -> bool:
     """Whether overlaps can be told at all: not without a date, not with only a year, not for a draft or cancelled plan."""
-    told = features.dates is not None and not features.row["flags"] & DATES_FROM_TEXT
-    return features.matchable and told and features.precision != "year"
+    given = features.dates is not None and not features.row["flags"] & DATES_FROM_TEXT
+    return features.matchable and given and features.precision != "year"
+
+
+def judge(one: Array, other: Array, rules: Rules = RULES) -> Judged:
+    """The conflict of each pair of two arrays of packed rows, of one length or one of length 1; symmetric.
+
+    Of several the first that is asked, the stronger kind first (`Rule.rank`).
+    """
+    size, it = max(len(one), len(other)), Evidence(one, other)
+    kind, severity, asked = np.full(size, -1, np.int8), np.zeros(size, np.int16), np.zeros(size, bool)
+    possible = told(one) & told(other) & it.strangers & (it.apart <= rules.widest)
+    # from the weakest on, so that what is stronger is written over it, and what is asked over what is not
+    ordered = sorted(enumerate(rules.by_kind.items()), key=lambda each: -each[1][1].rank)
+    for number, (name, rule) in ordered if possible.any() else ():
+        here = possible & (it.apart <= rule.window) & _fit(rule, one) & _fit(rule, other)
+        if not (rule.on and here.any()):
+            continue
+        here = here & _HOLDS[name](it)
+        points = np.clip(_POINTS[name](it, rule), 0, 100)
+        ask = here & (points >= rule.least) & ~(it.guessed & (name == "audience"))
+        here = here & (ask | ~asked)
+        np.copyto(kind, number, where=here)
+        np.copyto(severity, points, where=here, casting="unsafe")
+        asked |= ask
+    return Judged(kind, severity, asked)
 
 
 def overlap(one: Features, other: Features, rules: Rules = RULES) -> Overlap | None:
-    """The strongest conflict of two plans of different activities, or None. Symmetric."""
-    a, b = sorted((one, other), key=lambda features: features.plan_id)
-    if a.partner == b.partner or not (checked(a) and checked(b)) or related(a, b):
-        return None
-    countries = tuple(code for code in a.beneficiaries if code in b.beneficiaries)
-    audiences = tuple(code for code in a.audiences if code in b.audiences)
-    themes = tuple(code for code in a.themes if code in b.themes)
-    if not countries:
-        return None
-    apart = int(gap_days(a.row, b.row))
-    found: list[Overlap] = []
-    for kind, rule in rules.by_kind.items():
-        shared = audiences if kind == "audience" else themes
-        if (
-            rule.on
-            and apart <= rule.window
-            and _fits(rule, a, b)
-            and shared
-            and not (kind == "effort" and _guessed(a, b))
-        ):
-            severity = _severity(kind, a, b, apart, len(audiences), len(themes))
-            why = _why(kind, a, b, apart, countries, audiences, themes)
-            found.append(Overlap(kind, a.plan_id, b.plan_id, severity, why, apart, countries, audiences, themes))
-    return min(found, key=lambda one: one.order, default=None)
+    """The conflict of two plans of different activities, or None."""
+    return next((found for _, found in _found([(one, other)], rules)), None)
 
 
 def between(left: Sequence[Features], right: Sequence[Features], rules: Rules = RULES) -> Overlap | None:
-    """The one overlap of two activities, however many postings each has: the strongest of their pairs, or None.
+    """The one conflict of two activities, or None: `around` for a single other one."""
+    return around(left, {"": right}, rules).get("")
 
-    None as well when any pair across is related (part of, follow-up, series), or when they share a plan.
+
+def around(
+    plans: Sequence[Features], others: Mapping[str, Sequence[Features]], rules: Rules = RULES
+) -> dict[str, Overlap]:
+    """The conflicts of one activity with others, by their keys, at most one each, however many postings they have: the first
+    of their pairs' (`Overlap.order`). All pairs are judged in one go.
+
+    None where any pair across is related (part of, follow-up, series), or where the two share a plan.
     """
-    pairs = list(product(left, right))
-    if any(related(a, b) or a.plan_id == b.plan_id for a, b in pairs):
-        return None
-    found = [one for a, b in pairs if (one := overlap(a, b, rules))]
-    return min(found, key=lambda one: one.order, default=None)
+    pairs = [(key, a, b) for key, theirs in others.items() for a, b in product(plans, theirs)]
+    if not pairs:
+        return {}
+    it = Evidence(*_columns([(a, b) for _, a, b in pairs]))
+    barred = {pairs[at][0] for at in np.flatnonzero(it.related | (it.one["plan"] == it.other["plan"]))}
+    kept = [pair for pair in pairs if pair[0] not in barred]
+    best: dict[str, Overlap] = {}
+    for at, found in _found([(a, b) for _, a, b in kept], rules):
+        key = kept[at][0]
+        best[key] = min(best.get(key, found), found, key=lambda each: each.order)
+    return best
 
 
-def related(a: Features, b: Features) -> bool:
-    """Part of, follow-up of, both parts of one thing, or of one series: known to each other, so never in conflict."""
-    one, other = a.row, b.row
-    if any(one[column] == other["plan"] or other[column] == one["plan"] for column in ("part_of", "follow_up_of")):
-        return True
-    return any(bool(one[column]) and one[column] == other[column] for column in ("part_of", "series"))
+def ranked(features: Features, others: Iterable[Features], rules: Rules = RULES, most: int = MOST) -> Ranked:
+    """The strongest conflicts of one plan with others (its own activity left out by the caller), and how many in all."""
+    found = [one for _, one in _found([(features, other) for other in others], rules)]
+    found.sort(key=lambda each: (not each.asked, -each.severity, each.rank, each.a, each.b))
+    return Ranked(tuple(found[:most]), len(found))
 
 
-def _guessed(a: Features, b: Features) -> bool:
-    return bool((a.row["flags"] | b.row["flags"]) & THEMES_FROM_TEXT)
+def keys(features: Features, rules: Rules = RULES) -> list[Key]:
+    """What a plan can be found by: any two plans that `overlap` gives share one of these, as near as its window says."""
+    if not checked(features):
+        return []
+    row = np.frombuffer(features.packed, ROW)
+    found: list[Key] = []
+    for kind, rule in rules.by_kind.items():
+        if rule.on and _fit(rule, row)[0]:
+            found += [Key(kind, values, rule.window) for values in _KEYS[kind](features)]
+    return found
 
 
-def _fits(rule: Rule, a: Features, b: Features) -> bool:
-    return all(one.precision in rule.precisions and (rule.types is None or one.type in rule.types) for one in (a, b))
+def _columns(pairs: Sequence[tuple[Features, Features]]) -> tuple[Array, Array]:
+    one, other = (np.frombuffer(b"".join(pair[side].packed for pair in pairs), ROW) for side in (0, 1))
+    return one, other
 
 
-def _severity(kind: Kind, a: Features, b: Features, apart: int, audiences: int, themes: int) -> int:
-    """Additive: how near, how much is shared, how surely the country is meant."""
-    same_city = bool(np.intersect1d(a.row["cities"], b.row["cities"]).any())
-    score = (60 if apart == 0 else 45) if kind == "audience" else 25 + 20 * (92 - min(apart, 92)) // 92
-    score += 5 * min(audiences, 3) + 5 * min(themes, 3)
-    score += 10 if same_city else 0
-    # a region names many countries at once: the country may not be meant
-    score -= 15 if (a.row["flags"] | b.row["flags"]) & BENEFICIARY_FROM_REGION else 0
-    return max(0, min(100, score))
+def _found(pairs: Sequence[tuple[Features, Features]], rules: Rules) -> Iterator[tuple[int, Overlap]]:
+    """Each pair that collides, by its place in the list."""
+    if not pairs:
+        return
+    judged = judge(*_columns(pairs), rules)
+    for at in map(int, np.flatnonzero(judged.kind >= 0)):
+        yield at, judged.overlap(at, *pairs[at], rules)
 
 
-def _why(
-    kind: Kind,
-    a: Features,
-    b: Features,
-    apart: int,
-    countries: tuple[str, ...],
-    audiences: tuple[str, ...],
-    themes: tuple[str, ...],
-) -> str:
-    spans = " and ".join(dict.fromkeys(when(one) for one in sorted((a, b), key=lambda one: (one.dates, one.plan_id))))
-    place = country_names(countries)
-    if kind == "audience":
-        near = "on the same days" if apart == 0 else f"{apart} day{'s' * (apart > 1)} apart"
-        also = f"; both on {labels('theme', themes)}" if themes else ""
-        return f"Same audience ({labels('audience', audiences)}) in {place} {near} ({spans}){also}."
-    near = "in the same period" if apart == 0 else f"{apart} day{'s' * (apart > 1)} apart"
-    return f"Same theme ({labels('theme', themes)}) in {place} {near} ({spans})."
+def _fit(rule: Rule, rows: Array) -> Array:
+    """Whether dates are good enough for the rule, and the type is one of its."""
+    fits = _among(codes.PRECISIONS, rule.precisions)[rows["precision"]]
+    return fits if rule.types is None else fits & _among(codes.TYPES, rule.types)[rows["type"]]
+
+
+@lru_cache(maxsize=32)
+def _among(vocabulary: tuple[str, ...], chosen: frozenset[str]) -> Array:
+    """By a code's number: whether it is one of these. (`np.isin` does this, at ten times the cost for a few rows.)"""
+    return np.array([False, *(code in chosen for code in vocabulary)])
+
+
+def _values(features: Features, column: str) -> list[int]:
+    return [value for value in features.row[column].tolist() if value]
+
+
+def _themed(features: Features) -> list[tuple[str, str]]:
+    guessed = features.row["flags"] & THEMES_FROM_TEXT
+    return [] if guessed else list(product(features.beneficiaries, features.themes))
+
+
+def _funded(features: Features) -> list[tuple[str, str, int]]:
+    payers = [payer for payer in _values(features, "funders") if payer != features.partner]
+    return [(country, theme, payer) for country, theme in _themed(features) for payer in payers]
+
+
+_KEYS: Mapping[Kind, Callable[[Features], Iterable[tuple[str | int, ...]]]] = MappingProxyType(
+    {
+        "people": lambda it: [(one,) for one in _values(it, "people")],
+        "audience": lambda it: product(it.beneficiaries, it.audiences),
+        "venue": lambda it: [(one,) for one in _values(it, "sites")],
+        "funding": _funded,
+        "effort": _themed,
+    }
+)

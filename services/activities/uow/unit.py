@@ -14,6 +14,7 @@ from services.activities.domain.plan import Plan, countries_of, represent, text_
 from services.activities.matching import candidates
 from services.activities.matching.engine import COVERAGE_TEXT, coverage
 from services.activities.matching.features import Features, PlanText, extract, pack, unpack
+from services.activities.matching.overlap_rules import RULES, Rules
 from services.activities.matching.weights import Weights
 from services.activities.orm import (
     AlertRow,
@@ -85,9 +86,11 @@ class ActivitiesUnit(UnitOfWork):
         actor: str,
         cause: Event | None = None,
         posts_per_hour: int | None = None,
+        rules: Rules = RULES,
     ) -> None:
         super().__init__(session, kernel, clock, ids, topic=TOPIC, source=SOURCE, actor=actor, cause=cause)
         self._posts_per_hour = posts_per_hour
+        self.rules = rules
         self._seen: dict[str, Seen] = {}
         self._weights: Weights | None = None
 
@@ -287,7 +290,7 @@ class ActivitiesUnit(UnitOfWork):
 
     async def candidates_of(self, features: Features, *, meeting: bool = False) -> candidates.Chosen:
         """Stored plans that can match or overlap this one, itself left out. meeting: only those that can overlap it."""
-        asked = candidates.ranges(features, meeting=meeting)
+        asked = candidates.ranges(features, self.rules, meeting=meeting)
         found, capped = await nearby(self.session, features.plan_id, asked)
         self._seen |= {row.id: Seen.of_row(row) for row in found if row.id not in self._seen}
         ids = tuple(sorted(row.id for row in found))

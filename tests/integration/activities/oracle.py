@@ -34,7 +34,7 @@ def live_alerts(plans: Mapping[str, Features], red: set[str], verdicts: Sequence
     for left, right in combinations(clusters, 2):
         across = {(min(a, b), max(a, b)) for a, b in product(left.plans, right.plans)}
         found = overlaps.between([plans[a] for a in left.plans], [plans[b] for b in right.plans])
-        if found and not across & (no_overlap | apart_by_people):
+        if found and found.asked and not across & (no_overlap | apart_by_people):
             conflicts.add((frozenset({frozenset(left.plans), frozenset(right.plans)}), found.kind))
     return Alerts(frozenset(duplicates), frozenset(conflicts))
 

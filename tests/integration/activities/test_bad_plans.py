@@ -65,6 +65,7 @@ FIELDS: list[tuple[str, dict[str, Any], str, str]] = [
     ("follow-up of nothing", {"follow_up_of": "plan_1"}, "#/follow_up_of", "no such plan"),
     ("named people for everybody", {"named_people": [NORA.id]}, "#/named_people", "RED"),
     ("unknown people", {"tlp": "RED", "named_people": [NORA.id, "per_1"]}, "#/named_people/1", "person"),
+    ("an unknown trainer", {"trainers": [NORA.id, "per_1"]}, "#/trainers/1", "person"),
     ("somebody else's organisation", {"organisation": "interpol"}, "#/organisation", "not post"),
     ("an unknown organisation", {"organisation": "nobody"}, "#/organisation", "registry"),
     ("no confidence", {"provenance": {"confidence": "some"}}, "#/provenance/confidence", "medium"),

@@ -54,6 +54,7 @@ FULL: dict[str, Any] = {
     "illustrative": True,
     "provenance": {"document": "GFCE Magazine 4", "date": "2017-11-21", "seen": "2017-12-01", "confidence": "high"},
     "mandates": ["CCPCJ 22/8"],
+    "trainers": [NORA.id, TARO.id],
 }  # fmt: skip
 _NOBODY = {"organisation": None, "name": None, "country": None, "amount": None, "currency": None, "status": None, "earmarked": None}  # fmt: skip
 EXPECTED: dict[str, Any] = FULL | {

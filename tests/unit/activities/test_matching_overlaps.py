@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
+from services.activities.matching.overlap_rules import Kind, Rule
 from services.activities.matching.overlaps import RULES, Rules, between, checked, overlap
 from tests.unit.activities.matching_plans import features
 
@@ -128,3 +130,85 @@ def test_checked_says_when_nothing_can_be_told():
     assert checked(features(start=date(2026, 3, 1), end=None, precision="month"))
     assert not checked(features(start=None, end=None))
     assert not checked(features(start=date(2026, 1, 1), end=None, precision="year"))
+
+
+ELSEWHERE: dict[str, Any] = {
+    "audiences": (),
+    "themes": ("ransomware",),
+    "beneficiary_countries": ("UGA",),
+    "venues": (("Kampala", "UGA"),),
+}
+
+
+def test_one_trainer_cannot_be_at_two_places():
+    found = overlap(features(people=("per_1", "per_2")), other(**ELSEWHERE, people=("per_2",)))
+    assert found is not None
+    assert (found.kind, found.level, found.asked) == ("people", "high", True)
+    assert found.why == "The same trainer, speaker or mentor at both on the same days (9-11 Mar 2026)."
+    later: dict[str, Any] = {"start": date(2026, 3, 12), "end": date(2026, 3, 12)}
+    assert overlap(features(people=("per_2",)), other(**ELSEWHERE, **later, people=("per_2",))) is None
+
+
+def test_one_building_for_two_on_the_same_days():
+    here: dict[str, Any] = {"sites": (("UN Office", "Nairobi", "KEN"),)}
+    there: dict[str, Any] = {
+        **ELSEWHERE,
+        "sites": (("the UN Office, Nairobi", "Nairobi", None),),
+        "venues": (("Nairobi", "KEN"),),
+    }
+    found = overlap(features(**here), other(**there))
+    assert found is not None
+    assert (found.kind, found.asked) == ("venue", True)
+    assert found.why == "Same venue in Kenya on the same days (9-11 Mar 2026)."
+    for name in ("Conference room 2", "Online", "Hilton"):
+        assert overlap(features(**here), other(**(there | {"sites": ((name, "Nairobi", "KEN"),)}))) is None
+    rooms: dict[str, Any] = {"sites": (("Conference room 2", "Nairobi", "KEN"),)}
+    assert overlap(features(**rooms), other(**(there | rooms))) is None
+
+
+def test_one_funder_pays_two_for_the_same():
+    later: dict[str, Any] = {
+        "audiences": (),
+        "themes": ("darknet",),
+        "start": date(2026, 3, 20),
+        "end": date(2026, 3, 21),
+    }
+    found = overlap(features(funders=("org_f",)), other(**later, funders=("org_f", "org_g")))
+    assert found is not None
+    assert (found.kind, found.days_apart) == ("funding", 9)
+    assert found.why.startswith("One funder pays both for the same theme (darknet) in Kenya 9 days apart")
+    # what a partner pays for itself, it knows of
+    for owner in ("org_a", "org_b"):
+        found = overlap(features(funders=(owner,)), other(**later, funders=(owner,)))
+        assert found is not None
+        assert found.kind == "effort"
+
+
+def test_the_same_subject_within_months_is_asked_for_the_same_people_only():
+    later: dict[str, Any] = {"themes": ("darknet",), "start": date(2026, 4, 20), "end": date(2026, 4, 21)}
+    asked = {who: overlap(features(), other(**later, audiences=who)) for who in (("investigators",), ("judges",), ())}
+    assert [(one.kind, one.asked) for one in asked.values() if one] == [
+        ("effort", True),
+        ("effort", False),
+        ("effort", False),
+    ]
+
+
+def test_an_audience_that_was_read_from_words_is_nearby_and_no_alert():
+    given = overlap(features(title="Course"), other(audiences=("judges", "investigators")))
+    read = overlap(features(title="Course for police", description="", audiences=()), other())
+    assert given is not None
+    assert read is not None
+    assert (given.asked, read.kind, read.asked) == (True, "audience", False)
+    assert "as far as the texts tell" in read.why
+
+
+def test_what_is_asked_comes_before_what_is_not():
+    mine = features(title="Course for police", description="", audiences=(), funders=("org_f",))
+    found = overlap(mine, other(themes=("darknet", "electronic_evidence"), funders=("org_f",)))
+    assert found is not None
+    assert (found.kind, found.asked) == ("audience", False)
+    rules: dict[Kind, Rule] = {**RULES.by_kind, "funding": replace(RULES.by_kind["funding"], least=20)}
+    found = overlap(mine, other(themes=("darknet", "electronic_evidence"), funders=("org_f",)), Rules(rules))
+    assert found is not None
+    assert (found.kind, found.asked) == ("funding", True)

@@ -1,12 +1,14 @@
 """Candidate pairs: the same from either side, the same whatever the order of rows, and every cut is told."""
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
 import pytest
 
 from infra.lists import index as module
+from infra.lists import undated
 from infra.lists.index import KINDS, Index
 from services.activities.matching.codes import hash64
 from services.activities.matching.features import ROW, PlanText, extract
@@ -149,3 +151,35 @@ def test_across_leaves_pairs_of_different_files() -> None:
         numbers = [sorted(int(plan_id[1:]) for plan_id in pair) for pair in found]
         assert numbers
         assert all(a % 2 != b % 2 for a, b in numbers)
+
+
+def test_a_row_without_a_date_meets_those_that_share_most_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(undated, "MOST", 5)
+    common = {"version": 1, "type": "training", "status": "confirmed"}
+    texts = [
+        PlanText(
+            plan_id=f"m{n:03}",
+            partner=f"org{n % 9}",
+            title="Course",
+            start=date(2026, 1, 1) + timedelta(days=n % 300),
+            venues=((("Nairobi", "Mombasa", "Kisumu")[n % 3], "KEN"),),
+            themes=(("fraud", "darknet", "malware", "legislation")[n % 4],),
+            audiences=("investigators",),
+            **common,
+        )
+        for n in range(400)
+    ]
+    near = PlanText(
+        plan_id="near", partner="x", title="Course", start=date(2026, 6, 6), venues=(("Kisumu", "KEN"),), themes=("ransomware",), audiences=("judges",), **common
+    )  # fmt: skip
+    without = replace(near, plan_id="without", partner="y", start=None)
+    # a hundred of any two of town, theme and audience, so that no key of two parts is small either
+    for name, change in (
+        ("k", {"audiences": ("prosecutors",)}),
+        ("l", {"themes": ("fraud",)}),
+        ("o", {"venues": (("Nairobi", "KEN"),)}),
+    ):
+        texts += [replace(near, plan_id=f"{name}{n:03}", **change) for n in range(100)]
+    found = pairs([*texts, near, without], built([*texts, near, without]))
+    assert frozenset({"near", "without"}) in found
+    assert sum("without" in pair for pair in found) < 300

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from infra.lists.pairing import Options, Run
-from infra.lists.scoring import Explainer, likely
+from infra.lists.scoring import Explainer, Side, likely
 from infra.lists.tables import open_table
 from services.activities.matching import engine
 from services.activities.matching.features import Features
@@ -32,7 +32,7 @@ def matches(run: Run) -> dict[tuple[int, int], engine.Match]:
 def test_no_pair_is_dropped_that_the_engine_would_keep(run: Run, least: float) -> None:
     one_by_one = matches(run)
     a, b = (np.array(side) for side in zip(*one_by_one, strict=True))
-    kept, same, series = likely(run.shelf.rows[a], run.shelf.rows[b], least)
+    kept, same, series = likely(Side(run.shelf.rows, a), Side(run.shelf.rows, b), least)
     found = {(int(a[i]), int(b[i])): (round(s, 9), round(r, 9)) for i, s, r in zip(kept, same, series, strict=True)}
     expected = {
         pair: (round(one.probability, 9), round(getattr(one, "series", 0.0), 9)) for pair, one in one_by_one.items()
