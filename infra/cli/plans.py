@@ -215,6 +215,9 @@ def check(
     rows = [_met(each, names) for each in [*(found.get("data") or ()), *(found.get("overlaps") or ())]]
     if rows:
         table(("id", "title", "partner", "kind", "severity", "why"), rows)
+    more = int(found.get("overlaps_total") or 0) - len(found.get("overlaps") or ())
+    if more > 0:
+        hint(f"and {more} more that would collide")
 
 
 def _met(each: dict[str, Any], names: dict[str, str]) -> tuple[Any, ...]:

@@ -189,7 +189,10 @@ class SimilarOut(BaseModel):
     """Likely the same (data), likely to collide (overlaps), and how far the plan could be checked at all."""
 
     data: list[dict[str, Any]]
-    overlaps: list[dict[str, Any]]
+    overlaps: list[dict[str, Any]] = Field(
+        description="the strongest twenty; `asked`: it would be an alert, else it is nearby"
+    )
+    overlaps_total: int = Field(description="how many there are in all, among the plans that you may see")
     checked: str
     capped: bool
 

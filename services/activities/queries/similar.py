@@ -3,6 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
+from sqlalchemy import select
+from sqlmodel import col
+
 from services.activities.domain.content import Content
 from services.activities.domain.plan import Plan
 from services.activities.matching import overlaps
@@ -26,12 +29,10 @@ async def similar_plans(content: Content, owner: str, uow: ActivitiesUnit, princ
     features = extract(await uow.text_of(draft))
     chosen = await uow.candidates_of(features)
     seen: dict[str, dict[str, Any]] = {}
-    for plan_id in chosen.plan_ids:
-        row = await uow.session.get(PlanRow, plan_id)
-        if row is not None:
-            plan = plan_of_row(row)
-            if sight(principal, plan.facts) is Outcome.FULL and not plan.facts.draft:
-                seen[plan_id] = shown_plan(plan, row.checked, principal)
+    for row in (await uow.session.execute(select(PlanRow).where(col(PlanRow.id).in_(chosen.plan_ids)))).scalars():
+        plan = plan_of_row(row)
+        if sight(principal, plan.facts) is Outcome.FULL and not plan.facts.draft:
+            seen[plan.id] = shown_plan(plan, row.checked, principal)
     others = await uow.features(seen)
     table = FeatureTable.of(others[key] for key in sorted(others))
     matches = [one for one in match(features, table, await uow.weights()) if not one.in_house]
@@ -48,8 +49,8 @@ async def similar_plans(content: Content, owner: str, uow: ActivitiesUnit, princ
         if other != features.plan_id
     ]
     same = {each for one in matches for each in one.pair}
-    colliding = [overlaps.overlap(features, others[key]) for key in sorted(others) if key not in same]
-    listed = sorted((one for one in colliding if one), key=lambda one: one.order)[:MOST]
+    apart = [others[key] for key in chosen.meeting if key in others and key not in same]
+    colliding = overlaps.ranked(features, apart, uow.rules, MOST)
     return {
         "data": found,
         "overlaps": [
@@ -58,9 +59,11 @@ async def similar_plans(content: Content, owner: str, uow: ActivitiesUnit, princ
                 "overlap_kind": one.kind,
                 "severity": one.level,
                 "sentence": one.why,
+                "asked": one.asked,
             }
-            for one in listed
+            for one in colliding.top
         ],
+        "overlaps_total": colliding.total,
         "checked": COVERAGE_TEXT[coverage(features)],
         "capped": chosen.capped,
     }

@@ -18,6 +18,7 @@ from tests.support.activities import (
     KENJI,
     NORA,
     TARO,
+    WANDA,
     UNODC,
     Service,
     facts_on,
@@ -301,3 +302,15 @@ async def test_a_plan_without_a_date_is_matched_on_what_else_it_says(service: Se
     [alert] = await service.alerts()
     assert (alert["kind"], {side["plan"] for side in alert["sides"]}) == ("duplicate", {undated["id"], same["id"]})
     assert alert["band"] == "probable", "without a day on one side it is asked, never told"
+
+
+async def test_a_check_tells_the_twenty_strongest_collisions_and_counts_the_rest(service: Service) -> None:
+    for number in range(23):
+        near = training(title=f"Course {number} on something else", themes=["malware"], end="2027-04-29")
+        await service.post((NORA, IVAN, TARO)[number % 3], near)
+    await service.settled()
+    asked = training(title="Network intrusion for the energy sector", themes=["cryptocurrency"])
+    found = (await service.client.post("/api/v1/plans:check", json=asked, headers=WANDA.headers)).json()
+    assert (len(found["overlaps"]), found["overlaps_total"], found["capped"]) == (20, 23, False)
+    assert {each["overlap_kind"] for each in found["overlaps"]} == {"audience"}
+    assert all(each["asked"] for each in found["overlaps"])
