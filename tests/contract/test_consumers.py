@@ -19,6 +19,10 @@ from tests.contract.payloads import payloads
 Reader = Callable[[Event], Any]
 
 
+NOT_SHOWN = {"weights.installed"}
+"""For those who run the installation: on the topic, on nobody's stream."""
+
+
 def _readers() -> dict[str, tuple[str, Reader]]:
     """Test id -> event name, and how a consumer reads its data; one event for each of the producer's models."""
     found: dict[str, tuple[str, Reader]] = {}
@@ -33,7 +37,7 @@ def _readers() -> dict[str, tuple[str, Reader]]:
     for event, (_, model) in registry._MODELS.items():
         add("registry", event, lambda one, model=model: model.model_validate(one.data))
     ways = {"plan": notifications.plan_in, "alert": notifications.alert_in}
-    for event in events_of("activities"):
+    for event in sorted(events_of("activities").keys() - NOT_SHOWN):
         family = event.partition(".")[0]
         assert family in notifications.FAMILIES, f"{event} would not be shown on the stream"
         add("notifications", event, ways.get(family, notifications.sides_in))
