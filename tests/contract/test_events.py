@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from infra.contracts import files
 from infra.contracts.schemas import events_of
+from services.activities.matching.weights import SHIPPED, document
 from services.notifications.domain import Contact, Side
 from services.notifications.queries.sight import Shown, Way
 from services.partners import orm
@@ -23,7 +24,7 @@ from shared.bus.port import Outgoing
 from shared.clock import FixedClock
 from shared.cloudevent import Event, from_structured, to_outgoing, to_structured
 from tests.integration.partners.harness import NOW, House, Houses, migrate
-from tests.support.activities import CORA, IVAN, NORA, TARO, WANDA, WORLD_BANK, facts_on, running, training
+from tests.support.activities import ADA, CORA, IVAN, NORA, TARO, WANDA, WORLD_BANK, facts_on, running, training
 
 
 def message_of(service: str, event: str) -> dict[str, Any]:
@@ -82,6 +83,9 @@ async def activities(tmp_path: Path) -> list[Event]:
         await service.patch(
             WANDA, await service.act(WANDA, behalf, "claim"), description="Claimed, and told at length."
         )
+        table = {"document": document(SHIPPED) | {"version": "house-1"}}
+        headers = ADA.headers | {"Idempotency-Key": "weights"}
+        assert (await service.client.post("/api/v1/weights", json=table, headers=headers)).status_code == 201
         await service.settled()
         return await facts_on(bus)
 
