@@ -1,4 +1,4 @@
-"""`docs/reference/cli.md` and `events.md`, written from the code: `python -m infra.reference` (`--check` only looks).
+"""`docs/reference/cli.md`, `events.md` and `matching.md`, written from the code: `python -m infra.reference` (`--check` only looks).
 
 A test holds the committed pages against this, so that neither can rot.
 """
@@ -107,7 +107,14 @@ def cli_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-PAGES: Final = {"cli.md": cli_page, "events.md": events_page}
+def matching_page() -> str:
+    """Features, levels and weights of matching."""
+    from infra.matching_page import page
+
+    return page()
+
+
+PAGES: Final = {"cli.md": cli_page, "events.md": events_page, "matching.md": matching_page}
 
 
 def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -69,9 +69,9 @@ def _somewhere(place: str, country: str, ignored: list[str]) -> Iterator[places.
 
 
 @lru_cache(maxsize=16384)
-def _split(text: str) -> tuple[places.Place, ...]:
+def _split(text: str, country: str | None = None) -> tuple[places.Place, ...]:
     """The same places stand in row after row."""
-    return tuple(places.split_place(text))
+    return tuple(places.split_place(text, country))
 
 
 def _flat(city: str, country: str, ignored: list[str]) -> Iterator[places.Place]:
@@ -83,7 +83,7 @@ def _flat(city: str, country: str, ignored: list[str]) -> Iterator[places.Place]
     if not city:
         yield from named
         return
-    inside = _split(city)
+    inside = _split(city, countries[0] if len(countries) == 1 else None)
     if len(countries) != 1:
         yield from inside
         shown = {place.country for place in inside}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, literal, or_, select, update
+from sqlalchemy import LargeBinary, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -13,7 +13,7 @@ from services.activities.domain.content import to_json
 from services.activities.domain.plan import Plan, countries_of, represent, text_of
 from services.activities.matching import candidates
 from services.activities.matching.engine import COVERAGE_TEXT, coverage
-from services.activities.matching.features import Features, PlanText, extract, pack, unpack
+from services.activities.matching.features import FORMAT, Features, PlanText, extract, pack, unpack
 from services.activities.matching.overlap_rules import RULES, Rules
 from services.activities.matching.weights import Weights
 from services.activities.orm import (
@@ -227,19 +227,35 @@ class ActivitiesUnit(UnitOfWork):
         listed = {row.plan: row.rescore for row in await self.session.execute(waiting)}
         changed: list[str] = []
         for plan_id, rescore in listed.items():
-            plan = await self.plan(plan_id, lock=True)
-            row = await self.session.get_one(PlanRow, plan_id)
-            assert plan
-            features = extract(await self.text_of(plan))
-            if pack(features) != row.features:
-                row.features, row.matched = pack(features), 0
-                await self._write_rows_of(plan, features)
-                changed.append(plan_id)
-            elif rescore:
+            if await self._read_anew(plan_id) or rescore:
                 changed.append(plan_id)
         if listed:
             await self.session.execute(delete(RereadRow).where(col(RereadRow.plan).in_(list(listed))))
         return changed
+
+    async def _read_anew(self, plan_id: str) -> bool:
+        """Whether the features of a plan are others than those that are stored; they are stored, then."""
+        plan = await self.plan(plan_id, lock=True)
+        row = await self.session.get_one(PlanRow, plan_id)
+        assert plan
+        features = extract(await self.text_of(plan))
+        if pack(features) == row.features:
+            return False
+        row.features, row.matched = pack(features), 0
+        await self._write_rows_of(plan, features)
+        return True
+
+    async def read_old(self, limit: int) -> int:
+        """Read anew the plans whose features another release wrote, and put them on the list for the lane. Returns how many."""
+        first = func.substr(col(PlanRow.features), 1, 1, type_=LargeBinary)
+        old = select(col(PlanRow.id)).where(first != bytes([FORMAT])).order_by(col(PlanRow.id)).limit(limit)
+        ids = list((await self.session.execute(old)).scalars())
+        for plan_id in ids:
+            await self._read_anew(plan_id)
+        if ids:
+            listed = insert(self.session, RereadRow.__table__).values([{"plan": each, "rescore": True} for each in ids])  # pyright: ignore
+            await self.session.execute(listed.on_conflict_do_update(index_elements=["plan"], set_={"rescore": True}))
+        return len(ids)
 
     async def organisation(self, reference: str) -> str | None:
         """The id of an active organisation, by id or slug."""
