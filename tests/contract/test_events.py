@@ -25,7 +25,7 @@ from shared.clock import FixedClock
 from shared.cloudevent import Event, from_structured, to_outgoing, to_structured
 from tests.contract.test_consumers import NOT_SHOWN
 from tests.integration.partners.harness import NOW, House, Houses, migrate
-from tests.support.activities import ADA, CORA, IVAN, NORA, TARO, WANDA, WORLD_BANK, facts_on, running, training
+from tests.support.activities import CORA, IVAN, NORA, OLA, TARO, WANDA, WORLD_BANK, facts_on, running, training
 
 
 def message_of(service: str, event: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ async def activities(tmp_path: Path) -> list[Event]:
             WANDA, await service.act(WANDA, behalf, "claim"), description="Claimed, and told at length."
         )
         table = {"document": document(SHIPPED) | {"version": "house-1"}}
-        headers = ADA.headers | {"Idempotency-Key": "weights"}
+        headers = OLA.headers | {"Idempotency-Key": "weights"}
         assert (await service.client.post("/api/v1/weights", json=table, headers=headers)).status_code == 201
         await service.settled()
         return await facts_on(bus)

@@ -32,9 +32,9 @@ IVAN = person("ivan", [INTERPOL])
 TARO = person("taro", [ITU])
 WANDA = person("wanda", [WORLD_BANK])
 CORA = person("cora", roles=["coordinator"], regions=["001"])
-ADA = person("ada", roles=["administrator"])
+OLA = person("ola", roles=["administrator"])
 KENJI = person("kenji", roles=["coordinator"], countries=["KEN"])
-PEOPLE = (NORA, IVAN, TARO, WANDA, CORA, KENJI, ADA)
+PEOPLE = (NORA, IVAN, TARO, WANDA, CORA, KENJI, OLA)
 
 
 def training(**changes: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.activities.matching import codes, overlap_words
-from services.activities.matching.features import DATES_FROM_TEXT, ROW, THEMES_FROM_TEXT, Features
+from services.activities.matching.features import AUDIENCES_FROM_TEXT, DATES_FROM_TEXT, ROW, THEMES_FROM_TEXT, Features
 from services.activities.matching.overlap_evidence import Array, Evidence, told
 from services.activities.matching.overlap_rules import RULES, Kind, Level, Rule, Rules, level_of
 
@@ -211,11 +211,12 @@ def around(
     plans: Sequence[Features], others: Mapping[str, Sequence[Features]], rules: Rules = RULES
 ) -> dict[str, Overlap]:
     """The conflicts of one activity with others, by their keys, at most one each, however many postings they have: the first
-    of their pairs' (`Overlap.order`). All pairs are judged in one go.
+    of their pairs' (`Overlap.order`). All pairs are judged in one go. For whom an activity is, any of its postings may say.
 
     None where any pair across is related (part of, follow-up, series), or where the two share a plan.
     """
-    pairs = [(key, a, b) for key, theirs in others.items() for a, b in product(plans, theirs)]
+    mine = _for_whom(plans)
+    pairs = [(key, a, b) for key, theirs in others.items() for a, b in product(mine, _for_whom(theirs))]
     if not pairs:
         return {}
     it = Evidence(*_columns([(a, b) for _, a, b in pairs]))
@@ -226,6 +227,19 @@ def around(
         key = kept[at][0]
         best[key] = min(best.get(key, found), found, key=lambda each: each.order)
     return best
+
+
+def _for_whom(plans: Sequence[Features]) -> Sequence[Features]:
+    """Postings of one activity, each with the audiences that any of them gives in its field."""
+    if len(plans) < 2:
+        return plans
+    rows = np.frombuffer(b"".join(one.packed for one in plans), ROW).copy()
+    given = (rows["flags"] & AUDIENCES_FROM_TEXT) == 0
+    if not given.any():
+        return plans
+    rows["audiences"] = np.bitwise_or.reduce(rows["audiences"][given])
+    rows["flags"] &= np.uint16(0xFFFF ^ AUDIENCES_FROM_TEXT)
+    return [Features(one.plan_id, rows[at].tobytes()) for at, one in enumerate(plans)]
 
 
 def ranked(features: Features, others: Iterable[Features], rules: Rules = RULES, most: int = MOST) -> Ranked:

@@ -6,20 +6,20 @@ from uuid import uuid4
 
 from services.activities.matching.weights import SHIPPED, document
 from shared.bus.memory import MemoryBus
-from tests.support.activities import ADA, CORA, IVAN, NORA, Service, facts_on, training
+from tests.support.activities import CORA, IVAN, NORA, OLA, Service, facts_on, training
 
 
 def table(version: str, **changes: Any) -> dict[str, Any]:
     return document(SHIPPED) | {"version": version} | changes
 
 
-async def install(service: Service, body: dict[str, Any], who: Any = ADA) -> Any:
+async def install(service: Service, body: dict[str, Any], who: Any = OLA) -> Any:
     headers = who.headers | {"Idempotency-Key": uuid4().hex}
     return await service.client.post("/api/v1/weights", json=body, headers=headers)
 
 
 async def in_force(service: Service) -> dict[str, Any]:
-    return (await service.client.get("/api/v1/weights", headers=ADA.headers)).json()
+    return (await service.client.get("/api/v1/weights", headers=OLA.headers)).json()
 
 
 async def test_without_an_installed_table_the_shipped_one_is_in_force(service: Service) -> None:
@@ -51,7 +51,7 @@ async def test_an_installed_table_is_told_and_scores_open_alerts_anew(service: S
             await service.settled()
     assert now["status"] == "closed" or now["probability"] < alert["probability"]
     told = [event for event in await facts_on(bus) if event.name == "weights.installed"]
-    assert [(event.subject, event.data["by"]) for event in told] == [("house-1", ADA.id)]
+    assert [(event.subject, event.data["by"]) for event in told] == [("house-1", OLA.id)]
     checked = await service.client.post("/api/v1/plans:check", json=training(), headers=CORA.headers)
     assert all(each["probability"] < alert["probability"] for each in checked.json()["data"])
 
@@ -80,7 +80,7 @@ async def test_decisions_are_labels_as_long_as_the_plans_are_what_was_decided_on
     await service.settled()
 
     async def labels() -> list[dict[str, Any]]:
-        return (await service.client.get("/api/v1/weights/labels", headers=ADA.headers)).json()["data"]
+        return (await service.client.get("/api/v1/weights/labels", headers=OLA.headers)).json()["data"]
 
     [label] = await labels()
     assert label["verdict"] == "distinct"

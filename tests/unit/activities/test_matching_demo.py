@@ -31,7 +31,7 @@ def alerts(texts: list[PlanText]) -> tuple[list[Group], list[tuple[list[str], li
     overlaps = [
         (list(a.plans), list(b.plans), found)
         for a, b in combinations(groups, 2)
-        if (found := between(members(a), members(b)))
+        if (found := between(members(a), members(b))) and found.asked
     ]
     return groups, overlaps
 
