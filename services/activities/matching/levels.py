@@ -15,7 +15,7 @@ from services.activities.matching import codes, features
 from services.activities.matching.dating import dates
 from services.activities.matching.dating import gap_days as gap_days
 from services.activities.matching.picking import NAMES as NAMES
-from services.activities.matching.picking import Array, Level, meets, pick, read_from_text
+from services.activities.matching.picking import Array, Level, held, meets, pick, read_from_text
 
 _TYPE_CLASS = np.array([0, *(codes.TYPE_CLASS.get(code, 100 + i) for i, code in enumerate(codes.TYPES))])
 _CAPACITY = np.array([False, *(code in codes.CAPACITY_BUILDING for code in codes.TYPES)])
@@ -85,8 +85,7 @@ def _likeness(one: Array, other: Array, column: str) -> tuple[Array, Array, Arra
     across = _translated(one, other)[:, None]
     worth = np.where(across & ((a & 3) == _OWN_WORD), 0, _TIER_WORTH[a & 3])
     others = np.where(across & ((b & 3) == _OWN_WORD), 0, _TIER_WORTH[b & 3])
-    hit = ((a[:, :, None] == b[:, None, :]) & (b != 0)[:, None, :]).any(axis=1)
-    shared, mine, theirs = (hit * others).sum(axis=1), worth.sum(axis=1), others.sum(axis=1)
+    shared, mine, theirs = (held(b, a) * others).sum(axis=1), worth.sum(axis=1), others.sum(axis=1)
     return shared / np.maximum(mine + theirs - shared, 1), shared, (mine > 0) & (theirs > 0)
 
 
@@ -127,10 +126,9 @@ def _spelling(one: Array, other: Array) -> Array:
 
 def _told(one: Array, other: Array) -> Array:
     """The worth of title words that the other's title does not have, but its description does."""
-    words = one["title"][:, :, None]
-    missing = ~(words == other["title"][:, None, :]).any(axis=2)
-    found = (words == other["summary"][:, None, :]).any(axis=2) & (one["title"] != 0)
-    return np.where(missing & found, _TIER_WORTH[one["title"] & 3], 0).sum(axis=1)
+    words = one["title"]
+    elsewhere = held(words, other["summary"]) & ~held(words, other["title"])
+    return np.where(elsewhere, _TIER_WORTH[words & 3], 0).sum(axis=1)
 
 
 def _summary(one: Array, other: Array) -> Array:

@@ -27,9 +27,24 @@ def pick(field: str, *cases: tuple[Array, str], default: str) -> Array:
     return found
 
 
+def held(values: Array, rows: Array) -> Array:
+    """Which values stand in the row of their pair: bool, in the shape of `values` pair by pair. 0 is empty, and in no row.
+
+    One plan is held against hundreds: then its few values are looked for in a whole column at once.
+    """
+    if len(rows) == 1:
+        return np.isin(values, rows[0]) & (values != 0)
+    if len(values) == 1:
+        turned = np.ascontiguousarray(rows.T)
+        nowhere = np.zeros(len(rows), bool)
+        return np.stack([(turned == value).any(axis=0) if value else nowhere for value in values[0]], axis=1)
+    return (values[:, :, None] == rows[:, None, :]).any(axis=2) & (values != 0)
+
+
 def meets(one: Array, other: Array) -> Array:
     """Whether two columns of values (0 is empty) share one, per pair."""
-    return ((one[:, :, None] == other[:, None, :]) & (one != 0)[:, :, None]).any(axis=(1, 2))
+    found: Array = held(one, other)
+    return np.any(found, axis=1)
 
 
 def read_from_text(flag: int, one: Array, other: Array) -> Array:

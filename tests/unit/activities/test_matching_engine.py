@@ -7,19 +7,20 @@ from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.activities.matching.engine import compare, coverage, match
+from services.activities.matching.engine import compare, coverage, match, score
 from services.activities.matching.explain import explain
-from services.activities.matching.features import PlanText, extract
+from services.activities.matching.features import ROW, PlanText, extract
 from services.activities.matching.levels import LEVELS
 from services.activities.matching.phrases import why
 from services.activities.matching.picking import NAMES
 from services.activities.matching.table import FeatureTable
 from services.activities.matching.weights import SHIPPED
-from tests.unit.activities.matching_plans import features, text
+from tests.unit.activities.matching_plans import demo, demo_text, features, text
 
 DAY = st.none() | st.dates(date(2026, 3, 1), date(2026, 5, 31))
 SOME = {"max_size": 2, "unique": True}
@@ -264,3 +265,16 @@ def test_a_month_in_a_title_is_evidence_and_not_a_date() -> None:
         title="Electronic evidence course, March 2026", start=None, end=None, precision=None, status="postponed"
     )
     assert stale.dates is None
+
+
+def test_one_against_many_is_what_pair_by_pair_is() -> None:
+    """Three shapes of arrays are compared in three ways; the demo's plans have every kind of field."""
+    rows = np.concatenate(
+        [np.frombuffer(extract(demo_text(entry)).packed, ROW) for entry in demo("plans.json")["plans"]]
+    )
+    for at in range(len(rows)):
+        one = rows[at : at + 1]
+        pairwise = score(np.repeat(one, len(rows)), rows)
+        for found in (score(one, rows), score(rows, one)):
+            assert np.array_equal(found.unrelated, pairwise.unrelated)
+            assert np.array_equal(found.series, pairwise.series)
