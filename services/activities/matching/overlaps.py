@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.activities.matching import codes, overlap_words
-from services.activities.matching.features import AUDIENCES_FROM_TEXT, DATES_FROM_TEXT, ROW, THEMES_FROM_TEXT, Features
+from services.activities.matching.features import AUDIENCES_FROM_TEXT, DATES_FROM_TEXT, ROW, Features
 from services.activities.matching.overlap_evidence import Array, Evidence, told
 from services.activities.matching.overlap_rules import RULES, Kind, Level, Rule, Rules, level_of
 
@@ -109,14 +109,6 @@ class Ranked(NamedTuple):
 
     top: tuple[Overlap, ...]
     total: int
-
-
-class Key(NamedTuple):
-    """What two plans share that collide by a rule of this kind, at most `window` days apart."""
-
-    kind: Kind
-    values: tuple[str | int, ...]
-    window: int
 
 
 def _closeness(it: Evidence, rule: Rule) -> Array:
@@ -249,18 +241,6 @@ def ranked(features: Features, others: Iterable[Features], rules: Rules = RULES,
     return Ranked(tuple(found[:most]), len(found))
 
 
-def keys(features: Features, rules: Rules = RULES) -> list[Key]:
-    """What a plan can be found by: any two plans that `overlap` gives share one of these, as near as its window says."""
-    if not checked(features):
-        return []
-    row = np.frombuffer(features.packed, ROW)
-    found: list[Key] = []
-    for kind, rule in rules.by_kind.items():
-        if rule.on and _fit(rule, row)[0]:
-            found += [Key(kind, values, rule.window) for values in _KEYS[kind](features)]
-    return found
-
-
 def _columns(pairs: Sequence[tuple[Features, Features]]) -> tuple[Array, Array]:
     one, other = (np.frombuffer(b"".join(pair[side].packed for pair in pairs), ROW) for side in (0, 1))
     return one, other
@@ -285,28 +265,3 @@ def _fit(rule: Rule, rows: Array) -> Array:
 def _among(vocabulary: tuple[str, ...], chosen: frozenset[str]) -> Array:
     """By a code's number: whether it is one of these. (`np.isin` does this, at ten times the cost for a few rows.)"""
     return np.array([False, *(code in chosen for code in vocabulary)])
-
-
-def _values(features: Features, column: str) -> list[int]:
-    return [value for value in features.row[column].tolist() if value]
-
-
-def _themed(features: Features) -> list[tuple[str, str]]:
-    guessed = features.row["flags"] & THEMES_FROM_TEXT
-    return [] if guessed else list(product(features.beneficiaries, features.themes))
-
-
-def _funded(features: Features) -> list[tuple[str, str, int]]:
-    payers = [payer for payer in _values(features, "funders") if payer != features.partner]
-    return [(country, theme, payer) for country, theme in _themed(features) for payer in payers]
-
-
-_KEYS: Mapping[Kind, Callable[[Features], Iterable[tuple[str | int, ...]]]] = MappingProxyType(
-    {
-        "people": lambda it: [(one,) for one in _values(it, "people")],
-        "audience": lambda it: product(it.beneficiaries, it.audiences),
-        "venue": lambda it: [(one,) for one in _values(it, "sites")],
-        "funding": _funded,
-        "effort": _themed,
-    }
-)

@@ -11,10 +11,10 @@ from types import MappingProxyType
 
 import pytest
 
-from services.activities.matching.features import Features, PlanText, extract, interval
-from services.activities.matching.levels import gap_days
+from services.activities.matching import candidates
+from services.activities.matching.features import PlanText, extract, interval
 from services.activities.matching.overlap_rules import RULES, Rules
-from services.activities.matching.overlaps import around, keys, overlap, ranked
+from services.activities.matching.overlaps import around, overlap, ranked
 
 CAPACITY = ("training", "workshop", "assessment")
 WINDOWS = {"people": 0, "audience": 3, "venue": 0, "funding": 31, "effort": 92}
@@ -109,7 +109,7 @@ def covered(plan: PlanText) -> Iterator[str]:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_pair_is_judged_as_the_rules_say(seed: int):
-    texts = plans(seed)
+    texts = plans(seed, 150)
     features = [extract(text) for text in texts]
     seen: set[str] = set()
     for mine, one in zip(texts, features, strict=True):
@@ -147,16 +147,21 @@ def test_the_strongest_twenty_are_listed_and_all_are_counted(seed: int):
     [RULES, Rules(MappingProxyType({kind: replace(rule, window=20) for kind, rule in RULES.by_kind.items()}))],
     ids=["as shipped", "all of twenty days"],
 )
-def test_whoever_collides_shares_a_key(seed: int, rules: Rules):
-    features = [extract(text) for text in plans(seed)]
-    of = {one.plan_id: {(key.kind, key.values): key.window for key in keys(one, rules)} for one in features}
+def test_whoever_collides_is_among_the_candidates_of_the_other(seed: int, rules: Rules):
+    features = [extract(text) for text in plans(seed, 110)]
+    left = {one.plan_id: candidates.rows(one).rows for one in features}
+    asked: dict[str, dict[int, tuple[int, int]]] = {}
+    for one in features:
+        ranges = candidates.ranges(one, rules, meeting=True).ranges
+        asked[one.plan_id] = {each.key: (each.first, each.last) for each in ranges}
     met = 0
     for a, b in combinations(features, 2):
         if found := overlap(a, b, rules):
             met += 1
-            shared = of[a.plan_id].keys() & of[b.plan_id].keys()
-            assert any(gap(a, b) <= of[a.plan_id][key] and key[0] == found.kind for key in shared), (found, shared)
-    assert met > 500
+            for one, other in ((a.plan_id, b.plan_id), (b.plan_id, a.plan_id)):
+                spans = [(asked[one].get(row.key, (1, 0)), row.day) for row in left[other]]
+                assert any(first <= day <= last for (first, last), day in spans), found
+    assert met > 120
 
 
 def test_the_side_that_asks_decides_nothing():
@@ -172,7 +177,3 @@ def test_activities_are_judged_together_as_one_by_one():
     found = around(left, others)
     assert found == {key: one for key, plans in others.items() if (one := around(left, {key: plans}).get(key))}
     assert found
-
-
-def gap(a: Features, b: Features) -> int:
-    return int(gap_days(a.row, b.row))
