@@ -32,7 +32,6 @@ BASE = Told(days=MAY, audiences=frozenset({"judges"}), country="KEN", city="KEN/
         ({"phase": 2}, True),
         ({"phase": 0}, False),
     ],
-    ids=str,
 )
 def test_only_what_both_tell_and_contradict_sets_a_pair_apart(changes: dict[str, object], wanted: bool) -> None:
     other = replace(BASE, **changes)  # pyright: ignore[reportArgumentType]
