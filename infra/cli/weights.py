@@ -42,7 +42,10 @@ def fit(
 
     with connected(who, admin=True) as client:
         labels = client.weights.labels()["data"]
-    proposal = propose([(each["levels"], each["verdict"]) for each in labels], version)
+    try:
+        proposal = propose([(each["levels"], each["verdict"]) for each in labels], version)
+    except (KeyError, ValueError) as error:
+        raise Failure(f"the server is of another release, which knows other levels: {error}", REFUSED) from error
     told: dict[str, Any] = {
         "version": version,
         "decisions": proposal.labels,

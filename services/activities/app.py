@@ -90,11 +90,13 @@ def _timers(runtime: Runtime, clock: Clock, ids: Ids, settings: ActivitiesSettin
                     await runtime.leases.fence(session, term)
                     await runtime.leases.enter(session, MATCHING)
                     uow = ActivitiesUnit(session, clock, ids, actor=SOURCE, rules=rules)
-                    woken = await wake_snoozed(uow) + await reread(uow)
+                    done = await wake_snoozed(uow) + await reread(uow)
                     await uow.flush()
-                if woken:
+                # where something waited more may wait; in between the lane is free for others
+                if done:
                     runtime.relay.nudge()
-                await wait(stop, settings.timer_seconds)
+                else:
+                    await wait(stop, settings.timer_seconds)
 
         await runtime.leases.lead(TIMERS, work, stop)
 

@@ -9,6 +9,8 @@ from services.activities.orm import AlertRow
 from services.activities.uow.unit import ActivitiesUnit
 
 BATCH = 100
+TURNS = 10
+"""Plans that one transaction matches anew: the lane is held for as long, and people's decisions wait for it."""
 
 
 async def wake_snoozed(uow: ActivitiesUnit) -> int:
@@ -30,9 +32,9 @@ async def reread(uow: ActivitiesUnit) -> int:
     """An organisation has other names now: read the features of the plans that name it again, and match what changed.
 
     Names are resolved when a plan is posted and kept with its version, so that a replay gives the same matches; a change
-    of the registry is a new reading, made here. Returns how many plans were matched anew.
+    of the registry is a new reading, made here, and so are other weights. Returns how many plans had waited.
     """
-    changed = await uow.reread(BATCH)
+    changed, waited = await uow.reread(TURNS)
     for plan in changed:
         await rematch(plan, uow)
-    return len(changed)
+    return waited

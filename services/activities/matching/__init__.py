@@ -7,7 +7,7 @@ unrelated.
 - `features`: a plan's text -> one packed row. `codes`: bits.
 - `days`, `towns`: what a sentence or a place field tells of when and where.
 - `words`: a text taken apart, in eight languages, by `lexicon`, `concepts`, `named` (organisations), `ordinals` and `language`.
-- `candidates`: which rows a plan leaves in the side tables, and which bounded ranges to read for it.
+- `candidates`: which keys a plan leaves, and which bounded ranges of others' to read for it.
 - `table`: many rows as columns. `levels`: how alike, per field (`dating`: in their dates; `picking`: how a level is picked).
 - `weights`: what a level is worth. `engine`: the sums.
 - `fitting`: weights from labelled pairs.

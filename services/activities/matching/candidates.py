@@ -1,6 +1,6 @@
 """Which stored plans to fetch for one plan: pure descriptions of rows and ranges, the caller does the reading.
 
-One side table, plan_key(key, day, plan): a plan leaves a row for each thing that two postings of one activity tend to
+One table, plan_key(key, day, plan): a plan leaves a row for each thing that two postings of one activity tend to
 share (a country, a city, a rare word, a partner, its own reference ...) on each of its days, and asks for the same keys
 around its own days; so either of two plans finds the other, whichever was posted first. Every range has a limit, and the
 whole has one: what is cut is what shares least, then what lies farthest in time, never what was stored last.
@@ -20,7 +20,9 @@ from typing import NamedTuple
 
 from services.activities.matching import codes
 from services.activities.matching.features import CUT, Features
-from services.activities.matching.overlaps import RULES, Rules, checked
+from services.activities.matching.overlap_rules import RULES, Rules
+from services.activities.matching.overlap_rules import Kind as Overlapping
+from services.activities.matching.overlaps import checked
 
 STEP = 45
 DUPLICATE_DAYS = 45
@@ -48,13 +50,17 @@ class Kind:
     rows     most rows to read for all keys of the kind together, on each side of the plan's middle day
     worth    what sharing one says for being compared at all
     misses   days within which a row that was cut is missed, and told; what says little by itself is cut in silence
-    meets    whether plans that share one may overlap
+    meets    kinds of overlap that plans which share one may have; their windows count as well
     """
 
     rows: int
     worth: int
     misses: int
-    meets: bool = False
+    meets: tuple[Overlapping, ...] = ()
+
+    def window(self, rules: Rules) -> int:
+        """Days within which plans that share such a key may overlap."""
+        return max((rules.by_kind[each].window for each in self.meets if rules.by_kind[each].on), default=0)
 
 
 KINDS = MappingProxyType(
@@ -64,12 +70,12 @@ KINDS = MappingProxyType(
         "rare": Kind(rows=600, worth=4, misses=DUPLICATE_DAYS),
         "organiser": Kind(rows=200, worth=3, misses=7),
         "named": Kind(rows=200, worth=3, misses=7),
-        "trainer": Kind(rows=100, worth=3, misses=RULES.by_kind["people"].window, meets=True),
-        "site": Kind(rows=100, worth=3, misses=RULES.by_kind["venue"].window, meets=True),
+        "trainer": Kind(rows=100, worth=3, misses=0, meets=("people",)),
+        "site": Kind(rows=100, worth=3, misses=0, meets=("venue",)),
         "city": Kind(rows=200, worth=3, misses=7),
         "country": Kind(rows=300, worth=1, misses=0),
-        "audience": Kind(rows=300, worth=2, misses=RULES.by_kind["audience"].window, meets=True),
-        "theme": Kind(rows=600, worth=2, misses=RULES.by_kind["effort"].window, meets=True),
+        "audience": Kind(rows=300, worth=2, misses=0, meets=("audience",)),
+        "theme": Kind(rows=600, worth=2, misses=0, meets=("funding", "effort")),
         "word": Kind(rows=300, worth=1, misses=0),
     }
 )
@@ -149,14 +155,13 @@ def ranges(features: Features, rules: Rules = RULES, *, meeting: bool = False) -
             by_kind.setdefault(kind, []).append(value)
     found: list[Range] = []
     half = (features.dates[1] - features.dates[0]).days // 2 if features.dates else 0
-    for kind, values in by_kind.items():
-        what = KINDS[kind]
-        most = max(what.rows // len(values), 10)
+    for kind, what in KINDS.items():
+        values = by_kind.get(kind, [])
+        most = max(what.rows // max(len(values), 1), 10)
+        misses = max(what.misses, what.window(rules)) + half
+        rest = most, what.worth, misses, bool(what.meets)
         spans = _spans(features, kind, rules, meeting)
-        misses = what.misses + half
-        found += [
-            Range(_key(kind, value), *span, most, what.worth, misses, what.meets) for value in values for span in spans
-        ]
+        found += [Range(_key(kind, value), *span, *rest) for value in values for span in spans]
     return Ranges(tuple(found[:MAX_RANGES]), _cut(features) or len(found) > MAX_RANGES)
 
 
@@ -195,8 +200,8 @@ def _spans(features: Features, kind: str, rules: Rules, meeting: bool) -> list[t
     if features.dates is None:
         return [undated, (UNDATED + 1, LAST_DAY, LAST_DAY)]
     first, last = (day.toordinal() for day in features.dates)
-    within = max(rules.widest if KINDS[kind].meets else 0, DUPLICATE_DAYS)
-    # the side table holds a row up to STEP - 1 days before the day that matters
+    within = max(KINDS[kind].window(rules), DUPLICATE_DAYS)
+    # the table holds a row up to STEP - 1 days before the day that matters
     near = max(first - within - STEP + 1, UNDATED + 1), _look_from(first, last), min(last + within, LAST_DAY)
     return [near] if meeting else [near, undated]
 

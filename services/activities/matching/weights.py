@@ -11,6 +11,7 @@ A table is replaced as a whole, under a new version, never patched.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -65,6 +66,8 @@ _PRIOR = -5_000, -1
 _MOST = 2_500
 """A level worth 25 bits has been typed wrongly."""
 
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
 Worth = tuple[int, int]
 """Against unrelated, against a series."""
 
@@ -96,7 +99,10 @@ def read(document: Mapping[str, Any]) -> Weights:
             str(field): {str(level): _worth(f"{field}.{level}", pair) for level, pair in levels.items()}
             for field, levels in document["fields"].items()
         }
-        return Weights(str(document["version"]), _worth("prior", document["prior"]), fields)
+        version = document["version"]
+        if not (isinstance(version, str) and _VERSION.fullmatch(version)):
+            raise ValueError("version: up to 64 letters, digits, dots, dashes and underscores are wanted")
+        return Weights(version, _worth("prior", document["prior"]), fields)
     except (KeyError, AttributeError, TypeError) as error:
         raise ValueError(f"not a table of weights: {error}") from None
 

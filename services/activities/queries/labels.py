@@ -9,7 +9,8 @@ from services.activities.matching.engine import fingerprint, levels_between
 from services.activities.orm import VerdictRow
 from services.activities.uow.unit import ActivitiesUnit
 
-MOST = 20_000
+MOST = 10_000
+"""Pairs; their plans are asked for by one parameter each, of which a statement takes 32,766."""
 
 
 async def labels(uow: ActivitiesUnit) -> list[dict[str, Any]]:

@@ -221,8 +221,9 @@ class ActivitiesUnit(UnitOfWork):
         waiting = insert(self.session, RereadRow.__table__).from_select(["plan", "rescore"], tagged)  # pyright: ignore
         await self.session.execute(waiting.on_conflict_do_nothing())
 
-    async def reread(self, limit: int) -> list[str]:
-        """Read the features of listed plans again; returns those that changed or are to be scored anew, for the lane."""
+    async def reread(self, limit: int) -> tuple[list[str], int]:
+        """Read the features of listed plans again. Returns those that changed or are to be scored anew, for the lane, and how
+        many were taken off the list."""
         waiting = select(col(RereadRow.plan), col(RereadRow.rescore)).order_by(col(RereadRow.plan)).limit(limit)
         listed = {row.plan: row.rescore for row in await self.session.execute(waiting)}
         changed: list[str] = []
@@ -231,7 +232,7 @@ class ActivitiesUnit(UnitOfWork):
                 changed.append(plan_id)
         if listed:
             await self.session.execute(delete(RereadRow).where(col(RereadRow.plan).in_(list(listed))))
-        return changed
+        return changed, len(listed)
 
     async def _read_anew(self, plan_id: str) -> bool:
         """Whether the features of a plan are others than those that are stored; they are stored, then."""

@@ -22,6 +22,15 @@ async def in_force(service: Service) -> dict[str, Any]:
     return (await service.client.get("/api/v1/weights", headers=OLA.headers)).json()
 
 
+async def twins(service: Service) -> tuple[dict[str, Any], dict[str, Any]]:
+    """NORA's plan, and the alert that IVAN posted the same."""
+    mine = await service.post(NORA, training())
+    await service.post(IVAN, training())
+    await service.settled()
+    [alert] = await service.alerts(plan=mine["id"])
+    return mine, alert
+
+
 async def test_without_an_installed_table_the_shipped_one_is_in_force(service: Service) -> None:
     found = await in_force(service)
     assert (found["version"], found["shipped"], found["document"]) == (SHIPPED.version, True, document(SHIPPED))
@@ -36,10 +45,7 @@ async def test_only_an_administrator_sees_and_installs_weights(service: Service)
 
 
 async def test_an_installed_table_is_told_and_scores_open_alerts_anew(service: Service, bus: MemoryBus) -> None:
-    mine = await service.post(NORA, training())
-    await service.post(IVAN, training())
-    await service.settled()
-    [alert] = await service.alerts(plan=mine["id"])
+    _, alert = await twins(service)
     low, _ = SHIPPED.prior
     made = await install(service, {"document": table("house-1", prior=[low - 2400, SHIPPED.prior[1]]), "reason": "try"})
     assert made.status_code == 201, made.text
@@ -60,6 +66,9 @@ async def test_a_table_that_is_none_or_a_version_that_is_taken_is_refused(servic
     fields = document(SHIPPED)["fields"]
     for wrong in (
         {"document": {"version": "x"}},
+        {"document": table("x" * 65)},
+        {"document": table("")},
+        {"document": table("x") | {"version": 2}},
         {"document": table("x", fields=fields | {"mood": {"good": [1, 1]}})},
         {"document": table("x", fields=fields | {"dates": {"same": ["much", 1]}})},
     ):
@@ -72,10 +81,7 @@ async def test_a_table_that_is_none_or_a_version_that_is_taken_is_refused(servic
 
 
 async def test_decisions_are_labels_as_long_as_the_plans_are_what_was_decided_on(service: Service) -> None:
-    mine = await service.post(NORA, training())
-    await service.post(IVAN, training())
-    await service.settled()
-    [alert] = await service.alerts(plan=mine["id"])
+    mine, alert = await twins(service)
     await service.decide(alert["id"], "distinct")
     await service.settled()
 
@@ -93,10 +99,7 @@ async def test_decisions_are_labels_as_long_as_the_plans_are_what_was_decided_on
 
 
 async def test_a_distinct_pair_is_not_asked_again_by_other_weights_or_another_description(service: Service) -> None:
-    mine = await service.post(NORA, training())
-    await service.post(IVAN, training())
-    await service.settled()
-    [alert] = await service.alerts(plan=mine["id"])
+    mine, alert = await twins(service)
     await service.decide(alert["id"], "distinct")
     await service.settled()
     assert await service.alerts(plan=mine["id"]) == []

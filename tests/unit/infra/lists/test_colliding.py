@@ -15,7 +15,7 @@ from infra.lists.scoring import Side, likely
 from infra.lists.tables import open_table
 from services.activities.matching.features import Features
 from services.activities.matching.overlaps import MOST, ranked
-from tests.unit.infra.lists.test_match import Convene, convene, found, lines  # noqa: F401
+from tests.unit.infra.lists.running import Convene, found, lines
 
 
 def crowd(count: int, seed: int) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ def test_the_strongest_of_each_row_are_told_once_and_all_are_counted(
     assert len(crowded) > 30
 
 
-def test_what_is_not_listed_is_said(convene: Convene, tmp_path: Path) -> None:  # noqa: F811
+def test_what_is_not_listed_is_said(convene: Convene, tmp_path: Path) -> None:
     _, out, err = convene(lines(tmp_path / "crowd.jsonl", crowd(70, 3)), "--json", "--overlaps")
     assert "the strongest 20 are told, and" in err
     assert {pair["overlap_kind"] for pair in found(out) if pair["kind"] == "overlap"} >= {

@@ -3,18 +3,16 @@
 import json
 import random
 import re
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.cli.app import main
 from infra.lists import index, pairing
 from infra.lists.pairing import Options, Run
 from infra.lists.tables import open_table
 from infra.lists.telling import as_json
+from tests.unit.infra.lists.running import Convene, found, lines
 
 OURS = [
     {"organisation": "UNODC", "reference": "U-1", "title": "Electronic evidence workshop for prosecutors", "start": "2026-05-25",
@@ -31,28 +29,6 @@ THEIRS = [
     {"organisation": "INTERPOL", "reference": "I-3", "title": "Football", "start": "2026", "budget": 4, "colour": "red"},
 ]  # fmt: skip
 
-Ended = tuple[int, str, str]
-Convene = Callable[..., Ended]
-
-
-def lines(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-@pytest.fixture
-def convene(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Convene:
-    """Runs the command in this process: exit code, stdout, stderr."""
-
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["convene", "match", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
-
-    return run
-
 
 @pytest.fixture
 def ours(tmp_path: Path) -> Path:
@@ -62,10 +38,6 @@ def ours(tmp_path: Path) -> Path:
 @pytest.fixture
 def theirs(tmp_path: Path) -> Path:
     return lines(tmp_path / "theirs.jsonl", THEIRS)
-
-
-def found(out: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in out.splitlines()]
 
 
 def test_two_lists_give_a_line_for_each_pair(convene: Convene, ours: Path, theirs: Path) -> None:
