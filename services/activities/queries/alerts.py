@@ -51,8 +51,9 @@ async def list_alerts(
         plans = await _plans_of(rows, uow)
         for row in rows:
             seen = _sight(row, plans, principal)
-            fits = not _tells_more(status, kind, plan, seen) if seen.blind else not wanted or row.status in wanted
-            if seen.shown and fits:
+            fits = not _tells_more(status, kind) if seen.blind else not wanted or row.status in wanted
+            # asked by a plan that is hidden from the reader, an alert in sight must not say that it is a side of it
+            if seen.shown and fits and (plan is None or plan in seen.full()):
                 if len(shown) == page.limit:
                     return shown, encode_cursor((shown[-1]["id"],))
                 shown.append(_view(row, seen, plans))
@@ -107,9 +108,9 @@ def _sides(which: ColumnElement[bool]) -> ScalarSelect[int]:
     return select(func.count()).where(*sides, which).correlate(AlertRow).scalar_subquery()
 
 
-def _tells_more(status: str, kind: str | None, plan: str | None, seen: AlertSight) -> bool:
+def _tells_more(status: str, kind: str | None) -> bool:
     """Whether showing a blind alert under this filter would say more than that something overlaps."""
-    return kind is not None or status not in ("live", "open", "all") or (plan is not None and plan not in seen.full())
+    return kind is not None or status not in ("live", "open", "all")
 
 
 async def shown_decision(made: DecisionRow, uow: ActivitiesUnit, principal: Principal) -> dict[str, Any] | None:

@@ -83,8 +83,8 @@ class Alert:
     call: frozenset[str]
 
 
-def alert(cases: Sequence[Case], *, in_bulk: bool) -> Alert:
-    """The alert between these plans, seen by one viewer."""
+def alert(cases: Sequence[Case], *, in_bulk: bool, activities: Sequence[int] | None = None) -> Alert:
+    """The alert between these plans, seen by one viewer. activities: of an overlap, which of the two each plan is of."""
     there = [not (in_bulk and case.label == RED) for case in cases]
     # "matches yours": a posted plan of one's own partner that one may see oneself. A draft is no plan to match with
     # ("blind alerts arise only from stored, non-draft plans"), or drafts would be bait.
@@ -95,8 +95,9 @@ def alert(cases: Sequence[Case], *, in_bulk: bool) -> Alert:
         outcome(case, matched=yours) if is_there else NOTHING for case, is_there in zip(cases, there, strict=True)
     )
     hidden = [case for case, side in zip(cases, sides, strict=True) if side == BLIND]
-    # alerts are between partners: what one partner posted twice is one side
-    full = len({case.partner for case, side in zip(cases, sides, strict=True) if side == FULL})
+    # alerts are between partners: what one partner posted twice is one side (an overlap: what is of one activity)
+    whose = activities or [case.partner for case in cases]
+    full = len({one for one, side in zip(whose, sides, strict=True) if side == FULL})
     if len({case.partner for case in cases}) == 1:
         # "it would tell UNODC's own focal points only"
         full = sides.count(FULL) if yours and any(case.focal for case in cases) else 0
