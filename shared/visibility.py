@@ -12,7 +12,7 @@ Source: FIRST, Traffic Light Protocol 2.0; DESIGN section 7. Pure: no database, 
 people see what these functions say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -170,9 +170,17 @@ class AlertSight:
 
 
 def sight_of_alert(
-    principal: Principal, sides: Mapping[str, Facts], *, bulk: bool = False, groups: Mapping[str, int] | None = None
+    principal: Principal,
+    sides: Mapping[str, Facts],
+    *,
+    bulk: bool = False,
+    groups: Mapping[str, int] | None = None,
+    first_for: Mapping[str, Collection[str]] | None = None,
 ) -> AlertSight:
     """What is seen of an alert between these plans.
+
+    first_for: for each plan the partners who first met it by this alert; None for all. A hidden plan is told of once: who
+    posts a thousand plans to find it hears of it by the first that meets it, and never again.
 
     groups: for an overlap, which of the two activities each plan is a posting of. Two postings of one activity are then
     one side: who sees no plan of the other activity must not hear that it is there.
@@ -192,7 +200,9 @@ def sight_of_alert(
         if plan not in hidden_in_bulk
     )
     outcomes = {
-        plan: Outcome.NOTHING if plan in hidden_in_bulk else sight(principal, facts, matched=own)
+        plan: Outcome.NOTHING
+        if plan in hidden_in_bulk
+        else sight(principal, facts, matched=own and _first(principal, plan, first_for))
         for plan, facts in sides.items()
     }
     seen = [plan for plan, outcome in outcomes.items() if outcome is Outcome.FULL]
@@ -211,6 +221,10 @@ def sight_of_alert(
         explained=len(seen) == len(outcomes) and full >= 2,
         contacts=frozenset(contact(sides[plan]) for plan in hidden),
     )
+
+
+def _first(principal: Principal, plan: str, first_for: Mapping[str, Collection[str]] | None) -> bool:
+    return first_for is None or not principal.partners.isdisjoint(first_for.get(plan, ()))
 
 
 def _in_house(sides: Mapping[str, Facts], groups: Mapping[str, int] | None) -> bool:

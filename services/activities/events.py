@@ -100,6 +100,9 @@ class Side(BaseModel):
     group: int = Field(
         0, ge=0, le=1, description="of an overlap: which of its two activities the plan is a posting of; 0 elsewhere"
     )
+    first_for: list[Id] | None = Field(
+        None, description="of an alert: partners who first meet the plan by it; only these may be told of it blind"
+    )
 
 
 class AlertFact(_Fact):

@@ -125,7 +125,8 @@ class MatchRow(Base, table=True):
 
 
 class AlertRow(Base, table=True):
-    """An alert. `groups` are the activities it is between; `texts` what only full sight of all sides may read."""
+    """An alert. `groups` are the activities it is between; `texts` what only full sight of all sides may read; `first_for`
+    says of each plan which partners met it first by this alert (MetRow)."""
 
     __tablename__ = "alert"
     __table_args__ = (
@@ -149,6 +150,7 @@ class AlertRow(Base, table=True):
     capped: bool = False
     groups: list[list[str]] = Field(sa_column=Column(Json, nullable=False))
     versions: dict[str, int] = Field(sa_column=Column(Json, nullable=False))
+    first_for: dict[str, list[str]] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
     texts: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
     fingerprint: str = Field(sa_column=Column(String(64), nullable=False))
     due_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
@@ -166,6 +168,19 @@ class AlertSideRow(Base, table=True):
 
     plan: str = Field(sa_column=Column(String(64), primary_key=True))
     alert: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
+
+
+class MetRow(Base, table=True):
+    """By which alert a partner's plans first met somebody else's plan: a hidden one is told of by that alert alone.
+
+    Kept when the alert closes and when plans move away, or a second look could be had by posting again.
+    """
+
+    __tablename__ = "met"
+
+    partner: str = Field(sa_column=Column(String(64), primary_key=True))
+    plan: str = Field(sa_column=Column(String(64), primary_key=True))
+    alert: str = Field(sa_column=Column(String(64), nullable=False))
 
 
 class DecisionRow(Base, table=True):

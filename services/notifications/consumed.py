@@ -62,6 +62,7 @@ class SideIn(_Tolerant):
     version: int
     partner: str | None = Field(None, max_length=64)
     group: int = 0
+    first_for: frozenset[str] | None = None
 
 
 class SidedIn(_Tolerant):
@@ -137,7 +138,7 @@ def alert_in(event: Event) -> domain.Alert:
 
 
 def _sides(sides: Sequence[SideIn]) -> tuple[domain.Side, ...]:
-    return tuple(domain.Side(side.plan, side.version, side.partner, side.group) for side in sides)
+    return tuple(domain.Side(side.plan, side.version, side.partner, side.group, side.first_for) for side in sides)
 
 
 def _read(model: type[M], event: Event) -> M:

@@ -82,12 +82,13 @@ class Names:
 @dataclass(frozen=True, slots=True)
 class Side:
     """One plan of an alert, a decision or an activity, at the version it was judged on. `group`: of an overlap, which of
-    its two activities the plan is a posting of."""
+    its two activities the plan is a posting of; `first_for`: partners who first met the plan by this alert, None for all."""
 
     plan: str
     version: int
     partner: str | None = None
     group: int = 0
+    first_for: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,8 @@ def see(principal: Principal, named: Collection[Side], known: Mapping[str, Facts
     """
     groups = {side.plan: side.group for side in named}
     sides = {plan: known[plan] for plan in groups if plan in known}
-    found = sight_of_alert(principal, sides, bulk=bulk, groups=groups)
+    first_for = {side.plan: side.first_for for side in named if side.first_for is not None}
+    found = sight_of_alert(principal, sides, bulk=bulk, groups=groups, first_for=first_for or None)
     full = found.full()
     if not found.shown:
         return None

@@ -73,13 +73,22 @@ def alert_from(row: Any) -> Alert:
 
 def sides_from(stored: Iterable[Mapping[str, Any]] | None) -> tuple[Side, ...]:
     return tuple(
-        Side(side["plan"], side["version"], side.get("partner"), side.get("group", 0)) for side in stored or ()
+        Side(
+            side["plan"],
+            side["version"],
+            side.get("partner"),
+            side.get("group", 0),
+            frozenset(side["first_for"]) if side.get("first_for") is not None else None,
+        )
+        for side in stored or ()
     )
 
 
 def sides_to(sides: Iterable[Side]) -> list[dict[str, Any]]:
     return [
-        {"plan": side.plan, "version": side.version, "partner": side.partner, "group": side.group} for side in sides
+        {"plan": side.plan, "version": side.version, "partner": side.partner, "group": side.group}
+        | ({"first_for": sorted(side.first_for)} if side.first_for is not None else {})
+        for side in sides
     ]
 
 

@@ -34,6 +34,20 @@ def allowed(world: World, viewer: Viewer) -> Allowed:
     )
 
 
+def _first(world: World, between: Between, plan: Marked, viewer: Viewer) -> bool:
+    """Whether no earlier alert (ids tell their order) brought one of the viewer's partners before this plan."""
+    owners = {each.id: each.owner for each in world.plans}
+    for partner in viewer.partners:
+        meetings = [
+            key
+            for key, one in world.alerts.items()
+            if plan.id in one.plans and partner in {owners[p] for p in one.plans}
+        ]
+        if meetings and min(meetings) == between.id:
+            return True
+    return False
+
+
 def oracle_alert(world: World, between: Between, viewer: Viewer, *, bulk: bool) -> oracle.Alert:
     plans: dict[str, Marked] = {plan.id: plan for plan in world.plans}
     sides = sorted(between.plans)
@@ -41,4 +55,5 @@ def oracle_alert(world: World, between: Between, viewer: Viewer, *, bulk: bool) 
         [plans[each].to(viewer) for each in sides],
         in_bulk=bulk,
         activities=[between.groups[each] for each in sides] if len(set(between.groups.values())) > 1 else None,
+        first=[_first(world, between, plans[each], viewer) for each in sides],
     )

@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from services.activities.domain.alerts import Action, Alert, Step, Wanted, reconcile, severity_level
 from services.activities.orm import AlertRow, AlertSideRow
+from services.activities.uow.met import met
 from services.activities.uow.unit import ActivitiesUnit
 
 
@@ -80,19 +81,24 @@ async def tell(row: AlertRow, action: str, uow: ActivitiesUnit) -> None:
         "band": row.band,
         "severity": severity_level(row.severity),
         "reason": row.reason,
-        "sides": await sides_of(row.versions, uow, row.group_of),
+        "sides": await sides_of(row.versions, uow, row.group_of, row.first_for),
     }
     uow.emit(action, row.id, row.version, data)
     uow.note(action, row.id, row.version, {"status": row.status, "reason": row.reason})
 
 
 async def sides_of(
-    versions: Mapping[str, int], uow: ActivitiesUnit, group_of: Mapping[str, int] | None = None
+    versions: Mapping[str, int],
+    uow: ActivitiesUnit,
+    group_of: Mapping[str, int] | None = None,
+    first_for: Mapping[str, Sequence[str]] | None = None,
 ) -> list[dict[str, Any]]:
-    """Sides for a fact. group_of: for an overlap, which of the two activities a plan is a posting of."""
+    """Sides for a fact. group_of: for an overlap, which of the two activities a plan is a posting of. first_for: of an
+    alert, the partners who first met the plan by it."""
     plans, groups = await uow.seen(versions), group_of or {}
     return [
         {"plan": plan, "version": versions[plan], "partner": plans[plan].owner, "group": groups.get(plan, 0)}
+        | ({"first_for": list(first_for.get(plan, ()))} if first_for is not None else {})
         for plan in sorted(versions)
     ]
 
@@ -121,4 +127,15 @@ async def _write_sides(row: AlertRow, alert: Alert, there: set[str], uow: Activi
         await uow.session.execute(
             delete(AlertSideRow).where(col(AlertSideRow.alert) == row.id, col(AlertSideRow.plan).in_(sorted(gone)))
         )
-    uow.session.add_all([AlertSideRow(alert=row.id, plan=plan) for plan in sorted(alert.wanted.plans - there)])
+    new = alert.wanted.plans - there
+    uow.session.add_all([AlertSideRow(alert=row.id, plan=plan) for plan in sorted(new)])
+    if new:
+        row.first_for = await _meet(row, uow)
+
+
+async def _meet(row: AlertRow, uow: ActivitiesUnit) -> dict[str, list[str]]:
+    """Remember which partner has met which plan, and who did so first by this alert."""
+    owners = {plan: seen.owner for plan, seen in (await uow.seen(row.versions)).items()}
+    partners = sorted(set(owners.values()))
+    pairs = [(partner, plan) for plan, owner in sorted(owners.items()) for partner in partners if partner != owner]
+    return await met(uow.session, row.id, pairs)

@@ -119,7 +119,7 @@ async def _visible_alert(alert_id: str, uow: ActivitiesUnit, principal: Principa
     if row is None:
         raise not_found(noun)
     facts = {plan.id: plan.facts for plan in await uow.plans(row.versions)}
-    seen = sight_of_alert(principal, facts, groups=row.group_of)
+    seen = sight_of_alert(principal, facts, groups=row.group_of, first_for=row.first_for)
     if not seen.shown:
         raise not_found(noun)
     if not seen.explained:

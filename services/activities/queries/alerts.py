@@ -133,7 +133,7 @@ async def _plans_of(rows: Sequence[AlertRow], uow: ActivitiesUnit) -> dict[str, 
 
 def _sight(row: AlertRow, plans: Mapping[str, Plan], principal: Principal) -> AlertSight:
     facts = {plan: plans[plan].facts for plan in row.versions if plan in plans}
-    return sight_of_alert(principal, facts, groups=row.group_of)
+    return sight_of_alert(principal, facts, groups=row.group_of, first_for=row.first_for)
 
 
 def _view(row: AlertRow, seen: AlertSight, plans: Mapping[str, Plan]) -> dict[str, Any]:

@@ -83,8 +83,15 @@ class Alert:
     call: frozenset[str]
 
 
-def alert(cases: Sequence[Case], *, in_bulk: bool, activities: Sequence[int] | None = None) -> Alert:
-    """The alert between these plans, seen by one viewer. activities: of an overlap, which of the two each plan is of."""
+def alert(
+    cases: Sequence[Case],
+    *,
+    in_bulk: bool,
+    activities: Sequence[int] | None = None,
+    first: Sequence[bool] | None = None,
+) -> Alert:
+    """The alert between these plans, seen by one viewer. activities: of an overlap, which of the two each plan is of.
+    first: whether it is by this alert that the viewer's partner met the plan first ("once per pair")."""
     there = [not (in_bulk and case.label == RED) for case in cases]
     # "matches yours": a posted plan of one's own partner that one may see oneself. A draft is no plan to match with
     # ("blind alerts arise only from stored, non-draft plans"), or drafts would be bait.
@@ -92,7 +99,8 @@ def alert(cases: Sequence[Case], *, in_bulk: bool, activities: Sequence[int] | N
         case.owner and sees(case) and not case.draft for case, is_there in zip(cases, there, strict=True) if is_there
     )
     sides = tuple(
-        outcome(case, matched=yours) if is_there else NOTHING for case, is_there in zip(cases, there, strict=True)
+        outcome(case, matched=yours and new) if is_there else NOTHING
+        for case, is_there, new in zip(cases, there, first or [True] * len(cases), strict=True)
     )
     hidden = [case for case, side in zip(cases, sides, strict=True) if side == BLIND]
     # alerts are between partners: what one partner posted twice is one side (an overlap: what is of one activity)

@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("capped", sa.Boolean(), nullable=False),
         sa.Column("groups", Json, nullable=False),
         sa.Column("versions", Json, nullable=False),
+        sa.Column("first_for", Json, nullable=False),
         sa.Column("texts", Json, nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=True),
@@ -67,6 +68,13 @@ def upgrade() -> None:
     with op.batch_alter_table("alert_side", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_alert_side_alert"), ["alert"], unique=False)
 
+    op.create_table(
+        "met",
+        sa.Column("partner", sa.String(length=64), nullable=False),
+        sa.Column("plan", sa.String(length=64), nullable=False),
+        sa.Column("alert", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("partner", "plan", name=op.f("pk_met")),
+    )
     op.create_table(
         "applied",
         sa.Column("consumer", sa.String(length=100), nullable=False),
@@ -331,6 +339,7 @@ def downgrade() -> None:
     with op.batch_alter_table("weights", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_weights_installed_at"))
 
+    op.drop_table("met")
     op.drop_table("weights")
     with op.batch_alter_table("verdict", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_verdict_decision"))
