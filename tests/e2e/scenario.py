@@ -41,6 +41,13 @@ def the_demo_is_exactly_what_it_must_be(running: Running, said: dict[str, Any]) 
     alerts = running.cli("alerts", "list")
     assert len(alerts) == len(expected["duplicates"]) + len(expected["overlaps"])
     assert all(alert["sentence"] for alert in alerts)
+    # the World Bank's workshop is AMBER: UNODC hears that something meets its training and whom to call, and nothing else
+    (blind,) = [alert for alert in running.cli("alerts", "list", "--as", "unodc") if alert["blind"]]
+    assert blind.keys() == {"id", "blind", "sides", "contacts", "status"}
+    assert blind["contacts"] == ["focal_point"]
+    plans = running.cli("plans", "list", "--as", "coordinator")
+    assert {plan["tlp"] for plan in plans} == {"CLEAR", "GREEN", "AMBER", "AMBER+STRICT"}
+    assert {plan["tlp"] for plan in running.cli("plans", "list", "--as", "interpol")} == {"CLEAR", "GREEN", "RED"}
 
 
 def the_stream_tells_of_a_plan_its_alert_a_decision_and_its_reversal(running: Running) -> None:
