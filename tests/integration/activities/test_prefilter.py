@@ -22,7 +22,7 @@ from shared.paging import Page, decode_cursor
 from shared.visibility import LABELS, PUBLIC, RED, Outcome, Principal, Scope, sight
 from tests.support.activities import migrate_database, training
 
-PLANS, READERS = 1200, 120
+PLANS, READERS = 500, 80
 PARTNERS, PEOPLE = [f"org_{n}" for n in range(5)], [f"per_{n}" for n in range(8)]
 COUNTRIES, REGIONS = ("KEN", "UGA", "LKA", "THA", "FRA"), ("002", "014", "035", "150", "001")
 THEMES = ("malware", "fraud", "darknet")
