@@ -16,7 +16,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
-from shared.bus.dispatch import Dispatcher, Subscription
+from shared.bus.dispatch import Before, Dispatcher, Subscription
 from shared.bus.parking import TooManyParked, dead_letter_topic
 from shared.bus.port import Bus, BusUnavailable, Topic
 from shared.clock import Clock
@@ -72,8 +72,9 @@ class Runtime:
     def dispatchers(self) -> dict[str, Dispatcher]:
         return self._dispatchers
 
-    def subscribe(self, subscription: Subscription, *, lane: str | None = None) -> None:
-        """Run a subscription. With `lane`, only the holder of that lease joins the group, and each transaction is fenced."""
+    def subscribe(self, subscription: Subscription, *, lane: str | None = None, elected: Before | None = None) -> None:
+        """Run a subscription. With `lane`, only the holder of that lease joins the group, each transaction is fenced, and
+        `elected` runs first in each term, in a transaction of its own."""
         dispatcher = Dispatcher(subscription, self.bus, self.db, self.kernel, self.clock, after_commit=self.relay.nudge)
         self._dispatchers[subscription.consumer] = dispatcher
         if lane is None:
@@ -84,6 +85,10 @@ class Runtime:
             async def work(term: Term) -> None:
                 dispatcher.fence = lambda session: self.leases.fence(session, term)
                 try:
+                    if elected:
+                        async with self.db.write() as session:
+                            await self.leases.fence(session, term)
+                            await elected(session)
                     await dispatcher.run(stop)
                 finally:
                     dispatcher.fence = None

@@ -3,6 +3,7 @@
 import asyncio
 
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.activities.api import alerts, plans, weights
 from services.activities.consumers import MATCHER, subscriptions
@@ -11,6 +12,7 @@ from services.activities.matching.features import build_tables
 from services.activities.orm import kernel, known
 from services.activities.settings import ActivitiesSettings
 from services.activities.uow.unit import SOURCE, TOPIC, ActivitiesUnit
+from services.activities.uow.weights import digest_of_rules, rescore_if_other
 from shared import migrations
 from shared.auth import Authenticator
 from shared.bus.factory import make_bus
@@ -56,9 +58,15 @@ def build(
         owns_bus=bus is None,
         replica=settings.replica,
     )
+    digest = digest_of_rules(settings.overlap_rules)
+
+    async def elected(session: AsyncSession) -> None:
+        await rescore_if_other(session, MATCHING, digest, clock.now().date())
+
     for consumer, subscription in subscriptions(clock, ids, runtime.leases, settings.overlap_rules).items():
-        runtime.subscribe(subscription, lane=MATCHING if consumer == MATCHER else None)
-    runtime.background("timers", _timers(runtime, clock, ids, settings))
+        matches = consumer == MATCHER
+        runtime.subscribe(subscription, lane=MATCHING if matches else None, elected=elected if matches else None)
+    runtime.background("timers", _timers(runtime, clock, ids, settings, digest))
 
     app = make_app(
         "Convene activities",
@@ -80,11 +88,14 @@ def build(
     return app
 
 
-def _timers(runtime: Runtime, clock: Clock, ids: Ids, settings: ActivitiesSettings):
+def _timers(runtime: Runtime, clock: Clock, ids: Ids, settings: ActivitiesSettings, digest: str):
     rules = settings.overlap_rules
 
     async def run(stop: asyncio.Event) -> None:
         async def work(term: Term) -> None:
+            async with runtime.db.write() as session:
+                await runtime.leases.fence(session, term)
+                await rescore_if_other(session, TIMERS, digest, clock.now().date())
             while not stop.is_set():
                 async with runtime.db.write() as session:
                     await runtime.leases.fence(session, term)

@@ -90,7 +90,7 @@ class PlanKeyRow(Base, table=True):
 
 class RereadRow(Base, table=True):
     """A plan that waits for another turn in the lane (handlers/timers.py): it names an organisation whose names changed, so
-    its features are to be read again; or, with `rescore`, other weights were installed."""
+    its features are to be read again; or, with `rescore`, it is matched by other rules or weights than before."""
 
     __tablename__ = "reread"
 
@@ -109,6 +109,15 @@ class WeightsRow(Base, table=True):
     reason: str | None = None
     installed_by: str = Field(sa_column=Column(String(64), nullable=False))
     installed_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False, index=True))
+
+
+class MatchedByRow(Base, table=True):
+    """What the holder of an office (shared/leases.py) matches by: its overlap rules and its release, as one digest."""
+
+    __tablename__ = "matched_by"
+
+    office: str = Field(sa_column=Column(String(20), primary_key=True))
+    digest: str = Field(sa_column=Column(String(32), nullable=False))
 
 
 class MatchRow(Base, table=True):

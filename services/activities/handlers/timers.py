@@ -32,7 +32,8 @@ async def reread(uow: ActivitiesUnit) -> int:
     """An organisation has other names now: read the features of the plans that name it again, and match what changed.
 
     Names are resolved when a plan is posted and kept with its version, so that a replay gives the same matches; a change
-    of the registry is a new reading, made here, and so are other weights. Returns how many plans had waited.
+    of the registry is a new reading, made here, and so are other weights and other rules (uow/weights.py), which are the sweep:
+    every plan that is not over has its turn. Returns how many plans had waited.
     """
     changed, waited = await uow.reread(TURNS)
     for plan in changed:

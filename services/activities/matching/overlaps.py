@@ -29,6 +29,9 @@ from services.activities.matching.overlap_rules import RULES, Kind, Level, Rule,
 
 MOST = 20
 """Conflicts of one plan that are listed; the others are counted."""
+_SLACK = 7
+"""Days by which two postings of one activity may differ and still speak of the same: with the window of `audience`, twice as
+many are fewer than the days around a plan in which it is looked for."""
 
 
 @dataclass(frozen=True)
@@ -207,8 +210,8 @@ def around(
 
     None where any pair across is related (part of, follow-up, series), or where the two share a plan.
     """
-    mine = _for_whom(plans)
-    pairs = [(key, a, b) for key, theirs in others.items() for a, b in product(mine, _for_whom(theirs))]
+    mine = _for_whom(plans, rules)
+    pairs = [(key, a, b) for key, theirs in others.items() for a, b in product(mine, _for_whom(theirs, rules))]
     if not pairs:
         return {}
     it = Evidence(*_columns([(a, b) for _, a, b in pairs]))
@@ -221,16 +224,27 @@ def around(
     return best
 
 
-def _for_whom(plans: Sequence[Features]) -> Sequence[Features]:
-    """Postings of one activity, each with the audiences that any of them gives in its field."""
+def _for_whom(plans: Sequence[Features], rules: Rules) -> Sequence[Features]:
+    """Postings of one activity, each with the audiences that it or another posting gives in its field. Another one may say as
+    long as it speaks of the same days and countries: whoever meets the two then finds that one too, by its own keys
+    (candidates.py), whichever side has its turn last.
+    """
     if len(plans) < 2:
         return plans
-    rows = np.frombuffer(b"".join(one.packed for one in plans), ROW).copy()
-    given = (rows["flags"] & AUDIENCES_FROM_TEXT) == 0
-    if not given.any():
+    rows = np.frombuffer(b"".join(one.packed for one in plans), ROW)
+    read, audiences = (rows["flags"] & AUDIENCES_FROM_TEXT) != 0, rows["audiences"]
+    if not read.any() and (audiences == audiences[0]).all():
         return plans
-    rows["audiences"] = np.bitwise_or.reduce(rows["audiences"][given])
-    rows["flags"] &= np.uint16(0xFFFF ^ AUDIENCES_FROM_TEXT)
+    slack = _SLACK if rules.by_kind["audience"].window <= 31 else 0
+    start, end, whom = rows["start"], rows["end"], rows["beneficiaries"]
+    # row by row: which others speak for it
+    lends = (told(rows) & ~read & (audiences != 0))[None, :]
+    lends = lends & (start[None, :] <= start[:, None] + slack) & (end[None, :] >= end[:, None] - slack)
+    lends &= ~(whom[:, None, :] & ~whom[None, :, :]).any(axis=2)
+    rows, lent = rows.copy(), lends.any(axis=1)
+    together = np.bitwise_or.reduce(np.where(lends, audiences[None, :], 0), axis=1)
+    rows["audiences"] = np.where(lent, together, audiences)
+    rows["flags"] &= np.where(lent, np.uint16(0xFFFF ^ AUDIENCES_FROM_TEXT), np.uint16(0xFFFF))
     return [Features(one.plan_id, rows[at].tobytes()) for at, one in enumerate(plans)]
 
 

@@ -1,7 +1,10 @@
-"""The table of weights that is in force, and what it takes to put another in its place."""
+"""What matching goes by: the weights in force, the rules of this installation, the release; and what a change of it takes."""
 
 import json
+from dataclasses import asdict
 from hashlib import blake2b
+from importlib.metadata import version
+from importlib.resources import files
 from typing import Any
 
 import structlog
@@ -9,8 +12,10 @@ from sqlalchemy import literal, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from services.activities.domain.alerts import LIVE
+from services.activities.matching.overlap_rules import Rules
 from services.activities.matching.weights import SHIPPED, Weights, check, document, read
-from services.activities.orm import MatchRow, PlanRow, RereadRow, WeightsRow
+from services.activities.orm import AlertRow, AlertSideRow, MatchedByRow, MatchRow, PlanRow, RereadRow, WeightsRow
 from shared.db import insert
 
 log = structlog.get_logger()
@@ -46,11 +51,44 @@ def _understood(stored: dict[str, Any]) -> Weights:
     return SHIPPED
 
 
+def digest_of_rules(rules: Rules) -> str:
+    """Names what this process matches by, beside the weights that are installed: its rules and its release. A release is its
+    version and, for who runs it from the sources, the files of the engine."""
+    digest = blake2b(version("convene").encode(), digest_size=16)
+    for file in sorted(files("services.activities.matching").iterdir(), key=lambda one: one.name):
+        if file.name.endswith((".py", ".json")):
+            digest.update(file.read_bytes())
+    table = {kind: asdict(rule) for kind, rule in rules.by_kind.items()}
+    digest.update(json.dumps(table, sort_keys=True, default=sorted).encode())
+    return digest.hexdigest()
+
+
+async def rescore_if_other(session: AsyncSession, office: str, digest: str, today: Any) -> bool:
+    """Where the last holder of this office matched by other rules: put all that is not over on the list for another turn.
+
+    Asked by the holders of both offices that match: whichever passes last from an old release to a new one, what the old
+    one did is done again.
+    """
+    before = await session.get(MatchedByRow, office)
+    if before is not None and before.digest == digest:
+        return False
+    if before is None:
+        session.add(MatchedByRow(office=office, digest=digest))
+    else:
+        before.digest = digest
+    await session.flush()
+    await rescore_everything(session, today)
+    return True
+
+
 async def rescore_everything(session: AsyncSession, today: Any) -> None:
-    """Put on the list for another turn: every plan of a stored match, and every plan that is not over yet."""
+    """Put on the list for another turn: every plan of a stored match or of an alert that waits, and every plan that is not
+    over yet."""
+    waiting = select(col(AlertRow.id)).where(col(AlertRow.status).in_(sorted(LIVE)))
     plans = union(
         select(col(MatchRow.a)),
         select(col(MatchRow.b)),
+        select(col(AlertSideRow.plan)).where(col(AlertSideRow.alert).in_(waiting)),
         select(col(PlanRow.id)).where(or_(col(PlanRow.end).is_(None), col(PlanRow.end) >= today)),
     ).subquery()
     # SQLite reads ON CONFLICT behind a bare SELECT as a join

@@ -212,3 +212,25 @@ def test_what_is_asked_comes_before_what_is_not():
     found = overlap(mine, other(themes=("darknet", "electronic_evidence"), funders=("org_f",)), Rules(rules))
     assert found is not None
     assert (found.kind, found.asked) == ("funding", True)
+
+
+def test_for_whom_an_activity_is_any_posting_says_that_gives_the_same_days_and_countries():
+    mine = features(audiences=("judges",))
+    theirs = other(audiences=("investigators",))
+    assert overlap(mine, theirs) is None
+
+    def between_with(**said: Any):
+        plain: dict[str, Any] = {"start": date(2026, 3, 10), "end": date(2026, 3, 12), "audiences": ("investigators",)}
+        return between([mine, features("plan_c", "org_c", **(plain | said))], [theirs])
+
+    found = between_with()
+    assert found is not None
+    assert (found.a, found.b, found.kind) == ("plan_a", "plan_b", "audience")
+    month = between_with(start=date(2026, 3, 1), end=None, precision="month")
+    assert month is not None
+    assert month.kind == "audience"
+    # whoever meets the other two would not come upon this one
+    assert between_with(start=None, end=None) is None
+    assert between_with(start=date(2026, 5, 20), end=date(2026, 5, 21)) is None
+    assert between_with(start=date(2026, 1, 1), end=None, precision="year") is None
+    assert between_with(beneficiary_countries=("UGA",), venues=(("Kampala", "UGA"),)) is None

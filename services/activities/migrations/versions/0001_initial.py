@@ -200,6 +200,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("role", name=op.f("pk_lease")),
     )
     op.create_table(
+        "matched_by",
+        sa.Column("office", sa.String(length=20), nullable=False),
+        sa.Column("digest", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("office", name=op.f("pk_matched_by")),
+    )
+    op.create_table(
         "match",
         sa.Column("a", sa.String(length=64), nullable=False),
         sa.Column("b", sa.String(length=64), nullable=False),
@@ -377,6 +383,7 @@ def downgrade() -> None:
     with op.batch_alter_table("match", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_match_b"))
 
+    op.drop_table("matched_by")
     op.drop_table("match")
     op.drop_table("lease")
     op.drop_table("known_signing_key")
