@@ -160,6 +160,8 @@ class _Tables:
 def fold(text: str) -> str:
     """One spelling for comparing: NFKC, casefold, every script in ASCII letters, single spaces, none at the ends.
     Punctuation stays. Characters that print nothing (controls, marks of direction, lone surrogates) are dropped."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.lower().split())
     normal = unicodedata.normalize("NFKC", text)
     printing = "".join(" " if c.isspace() else c for c in normal if c.isspace() or unicodedata.category(c)[0] != "C")
     return " ".join(anyascii(printing.casefold()).lower().split())

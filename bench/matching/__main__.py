@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.matching import fit, generator, labels, quality, search, speed, year
+from bench.matching import file, fit, generator, labels, quality, search, speed, year
 from bench.matching.figures import judged
 from bench.matching.marginals import BOUNDS, MEASURED, marginals
 
@@ -35,9 +35,15 @@ def main() -> int:
     timed = commands.add_parser("speed", help="match one plan against very many stored ones on PostgreSQL")
     timed.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="plans stored")
     timed.add_argument("--probes", type=int, default=500, help="plans to match against them")
+    timed.add_argument("--rounds", type=int, default=5, help="how often each of them is matched")
+    listed = commands.add_parser("file", help="convene match over one long list: seconds and memory")
+    listed.add_argument("--rows", type=int, default=100_000)
     given = parser.parse_args()
+    if given.command == "file":
+        file.run(given.rows, _say)
+        return 0
     if given.command == "speed":
-        speed.run(given.sizes, given.probes, _say)
+        speed.run(given.sizes, given.probes, given.rounds, _say)
         return 0
     if given.command == "fit":
         table = fit.fit(given.seeds, given.plans, version=given.version, slack=given.slack, say=_say)

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.lists.index import Index
-from infra.lists.scoring import Explainer, Side, likely
+from infra.lists.scoring import Explainer, likely
 from infra.lists.shelf import Shelf
 from services.activities.matching import overlaps
+from services.activities.matching.sieve import Side
 
 Order = tuple[int, int, int]
 """What the conflicts of a row are listed by: strength, a key of what the other row says, its place."""

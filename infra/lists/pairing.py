@@ -24,11 +24,12 @@ from infra.lists.index import Cut, Index, blocks
 from infra.lists.labels import WAYS, Labels, keys_of, place
 from infra.lists.postings import Posting, plan_text, understand
 from infra.lists.rows import Row, Unread
-from infra.lists.scoring import Explainer, Side
+from infra.lists.scoring import Explainer
 from infra.lists.shelf import Shelf, ShelfWriter
 from infra.lists.tables import Table
 from services.activities.matching import overlaps
 from services.activities.matching.features import extract, pack
+from services.activities.matching.sieve import Side
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import log2
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,39 +15,9 @@ from infra.lists.shelf import Shelf
 from services.activities.matching import engine, explain, levels, overlaps
 from services.activities.matching.engine import Match
 from services.activities.matching.features import Features, PlanText
+from services.activities.matching.sieve import Side, sift
 
 Array = npt.NDArray[Any]
-
-
-# What is worth most to few pairs and costs least to find comes first, what looks at many words or names last: most pairs are
-# ruled out before that.
-_DEAR = (("country", "beneficiaries", "city", "language"), ("title",), ("named",), ("summary",))
-_STEPS = (tuple(field for field in levels.LEVELS if not any(field in step for step in _DEAR)), *_DEAR)
-
-
-class Side:
-    """One side of many pairs: the columns of packed rows at these places, each copied when a level asks for it. (A whole row
-    is a kilobyte, of which most pairs need a tenth.)"""
-
-    def __init__(self, rows: Array, at: Array, known: dict[str, Array] | None = None) -> None:
-        self._rows, self._at = rows, at
-        self._known = known or {}
-
-    def __getitem__(self, column: str) -> Array:
-        if column not in self._known:
-            self._known[column] = self._rows[column][self._at]
-        return self._known[column]
-
-    def __len__(self) -> int:
-        return len(self._at)
-
-    @property
-    def as_array(self) -> Array:
-        """Itself, for what asks an array of rows for its columns by name, and no more."""
-        return cast(Any, self)
-
-    def only(self, kept: Array) -> Side:
-        return Side(self._rows, self._at[kept], {name: column[kept] for name, column in self._known.items()})
 
 
 def likely(left: Side, right: Side, least: float) -> tuple[Array, Array, Array]:
@@ -55,28 +25,15 @@ def likely(left: Side, right: Side, least: float) -> tuple[Array, Array, Array]:
 
     The same numbers as `engine.score` gives, but a pair is dropped as soon as the fields that are left cannot lift it.
     """
-    weights, bound = engine.SHIPPED, 100 * log2(least / (1 - least)) if 0 < least < 1 else -np.inf
-    worth = {
-        field: np.array([weights.fields[field][name] for name in levels.NAMES[field]], np.int32)
-        for field in levels.LEVELS
-    }
-    alive = np.arange(len(left))
-    unrelated, series = (np.full(len(left), prior, np.int32) for prior in weights.prior)
-    for number, step in enumerate(_STEPS):
-        for field in step:
-            gained = worth[field][levels.LEVELS[field](left.as_array, right.as_array)]
-            unrelated += gained[..., 0]
-            series += gained[..., 1]
-        rest = [worth[field] for later in _STEPS[number + 1 :] for field in later]
-        most = unrelated + sum(int(each[:, 0].max()) for each in rest)
-        most_series = unrelated - series + sum(int((each[:, 0] - each[:, 1]).max()) for each in rest)
-        kept = (most >= bound) | (most_series >= bound)
-        if not kept.all():
-            alive, unrelated, series = alive[kept], unrelated[kept], series[kept]
-            left, right = left.only(kept), right.only(kept)
-    same, of_series = engine.chances(engine.Scores(unrelated, series))
+    bound = 100 * log2(least / (1 - least)) if 0 < least < 1 else -np.inf
+
+    def hopeful(unrelated: Array, _: Array, between: Array) -> Array:
+        return (unrelated >= bound) | (between >= bound)
+
+    sifted = sift(left, right, engine.SHIPPED, hopeful)
+    same, of_series = engine.chances(engine.Scores(sifted.unrelated, sifted.series))
     kept = np.maximum(same, of_series) >= least
-    return alive[kept], same[kept], of_series[kept]
+    return sifted.at[kept], same[kept], of_series[kept]
 
 
 class Explainer:

@@ -24,13 +24,15 @@ class Base(SQLModel, registry=registry(metadata=metadata)):
 class PlanRow(Base, table=True):
     """The present version. `facts` and `columns` are derived from `content`, stored for lists and events.
 
-    `features` is the packed row that matching compares (services/activities/matching), `cluster` the key of the group
-    that the plan fell into last, `matched` the version that had its turn in the lane last; all kept by this service alone.
+    `features` is the packed row that matching compares (services/activities/matching), `number` the plan as that row and
+    `plan_key` name it (`codes.signed64` of the id), `cluster` the key of the group that the plan fell into last, `matched`
+    the version that had its turn in the lane last; all kept by this service alone.
     """
 
     __tablename__ = "plan"
 
     id: str = Field(sa_column=Column(String(64), primary_key=True))
+    number: int = Field(sa_column=Column(BigInteger, nullable=False, unique=True))
     version: int
     owner: str = Field(sa_column=Column(String(64), nullable=False, index=True))
     posted_by: str = Field(sa_column=Column(String(64), nullable=False))
@@ -79,13 +81,14 @@ class PlanTagRow(Base, table=True):
 
 
 class PlanKeyRow(Base, table=True):
-    """What a plan is found by, day by day (matching/candidates.py)."""
+    """What a plan is found by, day by day (matching/candidates.py). `plan` is its number: of some thousand rows that a turn
+    reads nearly all are of plans that it then leaves aside, and a text is five times as long and slower to sort."""
 
     __tablename__ = "plan_key"
 
     key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     day: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
-    plan: str = Field(sa_column=Column(String(64), primary_key=True, index=True))
+    plan: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False, index=True))
 
 
 class RereadRow(Base, table=True):

@@ -9,7 +9,8 @@ from services.activities.matching.features import Features
 from services.activities.matching.table import FeatureTable
 from services.activities.matching.weights import Weights
 from services.activities.orm import MatchRow, VerdictRow
-from services.activities.uow.unit import ActivitiesUnit, Seen
+from services.activities.uow.nearby import Seen
+from services.activities.uow.unit import ActivitiesUnit
 from shared.visibility import RED
 
 MAX_COMPONENT = 80

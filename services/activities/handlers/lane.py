@@ -24,9 +24,11 @@ from services.activities.matching.engine import Match, fingerprint, match
 from services.activities.matching.explain import explain
 from services.activities.matching.features import Features
 from services.activities.matching.groups import Group
-from services.activities.matching.table import FeatureTable
 from services.activities.orm import MatchRow
 from services.activities.uow.unit import ActivitiesUnit
+
+FEW = 50
+"""Pairs that are grouped in less time than it takes to hand them to a thread."""
 
 
 async def rematch(plan_id: str, uow: ActivitiesUnit) -> None:
@@ -36,10 +38,7 @@ async def rematch(plan_id: str, uow: ActivitiesUnit) -> None:
         return
     before = await uow.match_rows([plan_id])
     chosen = await uow.candidates_of(features)
-    others = await uow.features(chosen.plan_ids)
-    # numpy on a few thousand rows is milliseconds, but the loop also carries heartbeats
-    table = FeatureTable.of(others[key] for key in sorted(others))
-    found = await asyncio.to_thread(match, features, table, await uow.weights())
+    found = match(features, chosen.table, await uow.weights())  # a millisecond: a thread would cost as much
     await _store_matches(plan_id, before, found, uow)
     await uow.had_its_turn(plan_id, features.version)
     around = {each for row in before for each in (row.a, row.b)} | {each for one in found for each in one.pair}
@@ -63,15 +62,9 @@ async def settle(
     state = await Component.of(seeds, set(around), uow)
     capped = state.capped or any(each.capped for each in chosen.values())
     shown = sorted(state.plans - state.red)
-    # on a thread, so that streams and the lease's renewal go on meanwhile
-    clustered = await asyncio.to_thread(
-        groups.group,
-        shown,
-        list(state.edges.values()),
-        state.linked,
-        state.apart,
-        {key: state.partner(key) for key in shown},
-    )
+    given = shown, list(state.edges.values()), state.linked, state.apart, {key: state.partner(key) for key in shown}
+    # many on a thread, so that streams and the lease's renewal go on meanwhile; for a few the thread would cost the most
+    clustered = groups.group(*given) if len(state.edges) <= FEW else await asyncio.to_thread(groups.group, *given)
     await uow.store_clusters(
         [*((group.key, group.plans) for group in clustered), *((key, (key,)) for key in sorted(state.red))]
     )

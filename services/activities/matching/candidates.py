@@ -1,4 +1,5 @@
-"""Which stored plans to fetch for one plan: pure descriptions of rows and ranges, the caller does the reading.
+"""Which stored plans to fetch for one plan: pure descriptions of rows and ranges. The caller does the reading, `ranking` says
+which of the plans that came are the best.
 
 One table, plan_key(key, day, plan): a plan leaves a row for each thing that two postings of one activity tend to
 share (a country, a city, a rare word, a partner, its own reference ...) on each of its days, and asks for the same keys
@@ -23,6 +24,7 @@ from services.activities.matching.features import CUT, Features
 from services.activities.matching.overlap_rules import RULES, Rules
 from services.activities.matching.overlap_rules import Kind as Overlapping
 from services.activities.matching.overlaps import checked
+from services.activities.matching.table import FeatureTable
 
 STEP = 45
 DUPLICATE_DAYS = 45
@@ -120,14 +122,19 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Plan ids in canonical order. `capped`: the budget cut something, so say so on what comes of it.
+    """The stored plans to compare with, those that share most first. `capped`: the budget cut something, so say so on what
+    comes of it.
 
     `meeting`: those that may overlap as well; plans that only share words of the title can match, but never collide.
     """
 
-    plan_ids: tuple[str, ...]
+    table: FeatureTable
     capped: bool
     meeting: tuple[str, ...] = ()
+
+    @property
+    def plan_ids(self) -> tuple[str, ...]:
+        return self.table.ids
 
 
 def rows(features: Features) -> Rows:
@@ -137,7 +144,7 @@ def rows(features: Features) -> Rows:
     days = _anchors(features)
     left: dict[Row, None] = {}
     for kind, value in _left(features):
-        left |= dict.fromkeys(Row(_key(kind, value), day) for day in ((UNDATED,) if kind == "reference" else days))
+        left |= dict.fromkeys(Row(key_of(kind, value), day) for day in ((UNDATED,) if kind == "reference" else days))
     found = tuple(left)
     return Rows(found[:MAX_ROWS_OF_A_PLAN], len(found) > MAX_ROWS_OF_A_PLAN or _cut(features))
 
@@ -161,7 +168,7 @@ def ranges(features: Features, rules: Rules = RULES, *, meeting: bool = False) -
         misses = max(what.misses, what.window(rules)) + half
         rest = most, what.worth, misses, bool(what.meets)
         spans = _spans(features, kind, rules, meeting)
-        found += [Range(_key(kind, value), *span, *rest) for value in values for span in spans]
+        found += [Range(key_of(kind, value), *span, *rest) for value in values for span in spans]
     return Ranges(tuple(found[:MAX_RANGES]), _cut(features) or len(found) > MAX_RANGES)
 
 
@@ -212,10 +219,9 @@ def _look_from(first: int, last: int) -> int:
     return first if last - first < 14 else (first + last) // 2
 
 
-def _key(kind: str, value: str) -> int:
+def key_of(kind: str, value: str) -> int:
     """A signed 64-bit number, as the databases keep it."""
-    found = codes.hash64(f"{kind} {value}")
-    return found - (1 << 64) if found >> 63 else found
+    return codes.signed64(f"{kind} {value}")
 
 
 def _anchors(features: Features) -> Iterable[int]:

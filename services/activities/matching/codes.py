@@ -67,6 +67,12 @@ def hash64(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little") or 1
 
 
+def signed64(text: str) -> int:
+    """`hash64` as databases keep 64 bits: signed."""
+    found = hash64(text)
+    return found - (1 << 64) if found >> 63 else found
+
+
 @lru_cache(maxsize=65536)
 def hash32(text: str) -> int:
     """The low half of `hash64`, never 0."""

@@ -20,6 +20,7 @@ from services.activities.matching.features import DATES_FROM_TEXT, ROW, Features
 from services.activities.matching.levels import LEVELS
 from services.activities.matching.phrases import why
 from services.activities.matching.picking import NAMES, Array
+from services.activities.matching.sieve import One, Side, Sifted, apart, sift
 from services.activities.matching.table import FeatureTable
 from services.activities.matching.weights import SHIPPED, Weights
 
@@ -34,7 +35,7 @@ COVERAGE_TEXT: dict[Coverage, str] = {
 }
 COARSE = frozenset({"same month", "within the month", "within the quarter", "within the year", "days in the text"})
 """Levels of dates that agree only as far as they are known."""
-_REFUSED = np.array([codes.index_of(status, codes.STATUSES) for status in codes.UNCOMPARED_STATUSES])
+_REFUSED = np.array([False, *(status in codes.UNCOMPARED_STATUSES for status in codes.STATUSES)])
 # log2(1 + 2^-x) in 1/100 bit for x in 1/100 bit: a table, so that the odds are whole numbers, the same everywhere
 _SOFT = np.array([round(100 * log2(1 + 2 ** (-x / 100))) for x in range(1001)], np.int32)
 
@@ -115,7 +116,10 @@ def match(features: Features, table: FeatureTable, weights: Weights = SHIPPED) -
     """
     if not len(table) or not features.compared:
         return []
-    found = [compare(features, table.at(index), weights) for index in _kept(features, table, weights)]
+    sifted = _sifted(features, table, weights)
+    found = [
+        judged(features, table.at(int(index)), sifted.names(number), weights) for number, index in enumerate(sifted.at)
+    ]
     return sorted(found, key=lambda one: (-one.score, one.a, one.b))
 
 
@@ -123,19 +127,15 @@ def alike(features: Features, table: FeatureTable, weights: Weights = SHIPPED) -
     """Ids of the plans that `match` would return, without their explanations."""
     if not len(table) or not features.compared:
         return set()
-    return {table.ids[index] for index in _kept(features, table, weights)}
+    return {table.ids[int(index)] for index in _sifted(features, table, weights).at}
 
 
 def score(one: npt.NDArray[Any], other: npt.NDArray[Any], weights: Weights = SHIPPED) -> Scores:
     """Sums of weights for pairs of packed rows: two arrays of `ROW` of one length, or one of them of length 1."""
-    size = max(len(one), len(other))
-    unrelated = np.full(size, weights.prior[0], np.int32)
-    series = np.full(size, weights.prior[1], np.int32)
+    sums = np.full(max(len(one), len(other)), weights.both(weights.prior), np.int64)
     for field, level in LEVELS.items():
-        worth = np.array([weights.fields[field][name] for name in NAMES[field]], np.int32)[level(one, other)]
-        unrelated += worth[..., 0]
-        series += worth[..., 1]
-    return Scores(unrelated, series)
+        sums += weights.worth[field][level(one, other)]
+    return Scores(*apart(sums))
 
 
 def chances(scores: Scores) -> tuple[Array, Array]:
@@ -218,11 +218,18 @@ def fingerprint(a: Features, b: Features) -> str:
     return digest.hexdigest()
 
 
-def _kept(features: Features, table: FeatureTable, weights: Weights) -> list[int]:
-    odds = score(np.frombuffer(features.packed, ROW), table.rows, weights).odds
-    kept = (
-        (odds >= weights.probable)
-        & ~np.isin(table.rows["status"], _REFUSED)
-        & (table.rows["plan"] != features.row["plan"])
+def _sifted(features: Features, table: FeatureTable, weights: Weights) -> Sifted:
+    """The pairs of at least the band `probable`. Neither sum may be below it, so a pair that cannot lift both is let go."""
+    kept = np.flatnonzero(~_REFUSED[table.rows["status"]] & (table.rows["plan"] != features.row["plan"]))
+
+    def hopeful(unrelated: Array, series: Array, _: Array) -> Array:
+        return (unrelated >= weights.probable) & (series >= weights.probable)
+
+    sifted = sift(One(features.packed, ROW), Side(table.rows, kept), weights, hopeful)
+    sure = np.flatnonzero(Scores(sifted.unrelated, sifted.series).odds >= weights.probable)
+    return Sifted(
+        kept[sifted.at[sure]],
+        sifted.unrelated[sure],
+        sifted.series[sure],
+        {field: level[sure] for field, level in sifted.levels.items()},
     )
-    return [int(index) for index in np.flatnonzero(kept)]

@@ -15,7 +15,7 @@ from services.activities.matching import codes, features
 from services.activities.matching.dating import dates
 from services.activities.matching.dating import gap_days as gap_days
 from services.activities.matching.picking import NAMES as NAMES
-from services.activities.matching.picking import Array, Level, held, meets, pick, read_from_text
+from services.activities.matching.picking import Array, Level, either, held, meets, pick, read_from_text
 
 _TYPE_CLASS = np.array([0, *(codes.TYPE_CLASS.get(code, 100 + i) for i, code in enumerate(codes.TYPES))])
 _CAPACITY = np.array([False, *(code in codes.CAPACITY_BUILDING for code in codes.TYPES)])
@@ -243,9 +243,9 @@ def _same(field: str, column: str) -> Level:
 def _ordinal(one: Array, other: Array) -> Array:
     pairs = [(one[column], other[column]) for column in ("edition", "phase", "module")]
     both = [(a != 0) & (b != 0) for a, b in pairs]
-    apart = np.any([known & (a != b) for known, (a, b) in zip(both, pairs, strict=True)], axis=0)
-    one_only = np.any([(a != 0) != (b != 0) for a, b in pairs], axis=0)
-    same = np.any(both, axis=0)
+    apart = either([known & (a != b) for known, (a, b) in zip(both, pairs, strict=True)])
+    one_only = either([(a != 0) != (b != 0) for a, b in pairs])
+    same = either(both)
     return pick("ordinal", (apart, "other"), (same, "same"), (one_only, "one"), default="unknown")
 
 

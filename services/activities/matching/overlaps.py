@@ -13,7 +13,7 @@ shared audience that was read so is told as nearby, a theme not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
@@ -26,6 +26,7 @@ from services.activities.matching import codes, overlap_words
 from services.activities.matching.features import AUDIENCES_FROM_TEXT, DATES_FROM_TEXT, ROW, Features
 from services.activities.matching.overlap_evidence import Array, Evidence, told
 from services.activities.matching.overlap_rules import RULES, Kind, Level, Rule, Rules, level_of
+from services.activities.matching.table import FeatureTable
 
 MOST = 20
 """Conflicts of one plan that are listed; the others are counted."""
@@ -248,9 +249,13 @@ def _for_whom(plans: Sequence[Features], rules: Rules) -> Sequence[Features]:
     return [Features(one.plan_id, rows[at].tobytes()) for at, one in enumerate(plans)]
 
 
-def ranked(features: Features, others: Iterable[Features], rules: Rules = RULES, most: int = MOST) -> Ranked:
+def ranked(features: Features, others: FeatureTable, rules: Rules = RULES, most: int = MOST) -> Ranked:
     """The strongest conflicts of one plan with others (its own activity left out by the caller), and how many in all."""
-    found = [one for _, one in _found([(features, other) for other in others], rules)]
+    if not len(others):
+        return Ranked((), 0)
+    judged = judge(np.frombuffer(features.packed, ROW), others.rows, rules)
+    at = np.flatnonzero(judged.kind >= 0).tolist()
+    found = [judged.overlap(each, features, others.at(each), rules) for each in at]
     found.sort(key=lambda each: (not each.asked, -each.severity, each.rank, each.a, each.b))
     return Ranked(tuple(found[:most]), len(found))
 

@@ -14,9 +14,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 NEVER = -10_000
 """A policy row: no evidence outweighs a hundred bits."""
@@ -82,6 +86,27 @@ class Weights:
     certain: int = 664
     likely: int = 425
     probable: int = 0
+
+    @staticmethod
+    def both(worth: Worth) -> int:
+        """Two weights as one number, so that both sums are one addition: the first in the upper 32 bits."""
+        return (worth[0] << 32) + worth[1]
+
+    @cached_property
+    def worth(self) -> Mapping[str, npt.NDArray[np.int64]]:
+        """By field, `both` weights of its levels, the levels in the order of the table that is shipped."""
+        return {
+            field: np.array([self.both(self.fields[field][level]) for level in levels], np.int64)
+            for field, levels in SHIPPED.fields.items()
+        }
+
+    @cached_property
+    def most(self) -> Mapping[str, tuple[int, int, int]]:
+        """By field, the most that a level adds against unrelated, against a series, and to the first less the second."""
+        return {
+            field: (max(a for a, _ in worths), max(b for _, b in worths), max(a - b for a, b in worths))
+            for field, worths in ((field, tuple(levels.values())) for field, levels in self.fields.items())
+        }
 
     def band(self, score: int) -> str:
         """`certain` (p >= 0.99), `likely` (>= 0.95), `probable` (>= 0.5) or `none`."""

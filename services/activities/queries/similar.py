@@ -12,7 +12,6 @@ from services.activities.matching import overlaps
 from services.activities.matching.engine import COVERAGE_TEXT, coverage, match
 from services.activities.matching.explain import explain
 from services.activities.matching.features import extract
-from services.activities.matching.table import FeatureTable
 from services.activities.orm import PlanRow
 from services.activities.queries.plans import shown_plan
 from services.activities.uow.rows import plan_of_row
@@ -33,9 +32,7 @@ async def similar_plans(content: Content, owner: str, uow: ActivitiesUnit, princ
         plan = plan_of_row(row)
         if sight(principal, plan.facts) is Outcome.FULL and not plan.facts.draft:
             seen[plan.id] = shown_plan(plan, row.checked, principal)
-    others = await uow.features(seen)
-    table = FeatureTable.of(others[key] for key in sorted(others))
-    matches = [one for one in match(features, table, await uow.weights()) if not one.in_house]
+    matches = [one for one in match(features, chosen.table.only(seen), await uow.weights()) if not one.in_house]
     found = [
         {
             "plan": seen[other],
@@ -49,7 +46,7 @@ async def similar_plans(content: Content, owner: str, uow: ActivitiesUnit, princ
         if other != features.plan_id
     ]
     same = {each for one in matches for each in one.pair}
-    apart = [others[key] for key in chosen.meeting if key in others and key not in same]
+    apart = chosen.table.only(key for key in chosen.meeting if key in seen and key not in same)
     colliding = overlaps.ranked(features, apart, uow.rules, MOST)
     return {
         "data": found,

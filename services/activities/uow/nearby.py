@@ -1,100 +1,148 @@
-"""The stored plans that one plan is held against: bounded range scans on plan_key (matching/candidates.py says which)."""
+"""The stored plans that one plan is held against: bounded range scans on plan_key (matching/candidates.py says which), then
+the rows of the best.
+
+Both statements are the driver's own, prepared once per connection: a turn reads some thousand index entries and some hundred
+plans, and what SQLAlchemy makes of each row costs more than reading it.
+"""
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncSession
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from services.activities.matching.candidates import ENOUGH, MAX_CANDIDATES, NEARNESS, RARITY, Ranges
+from services.activities.matching.candidates import Ranges
+from services.activities.matching.features import Features
+from services.activities.matching.ranking import Best, Hits, best
+from services.activities.matching.table import FeatureTable
 
 # Two scans of the index outward from the middle day for each range, so that a limit cuts what is farthest in time and never
-# depends on stored order. Then the plans by what they share, the best first, each with what matching reads of it.
-_SCANS = {
-    "postgresql": """
-ask AS MATERIALIZED (
-    SELECT * FROM json_to_recordset(CAST(:ranges AS json))
-        AS one(n int, key bigint, first int, middle int, last int, most int, worth int, misses int, meets int)
-),
-hit AS MATERIALIZED (
-    SELECT ask.n, ask.most, ask.worth, ask.misses, ask.meets, side.later, side.plan, abs(side.day - ask.middle) AS far
-    FROM ask CROSS JOIN LATERAL (
-        (SELECT plan, day, 1 AS later FROM plan_key
-            WHERE plan_key.key = ask.key AND day BETWEEN ask.middle AND ask.last
-            ORDER BY day, plan LIMIT ask.most + 1)
-        UNION ALL
-        (SELECT plan, day, 0 AS later FROM plan_key
-            WHERE plan_key.key = ask.key AND day >= ask.first AND day < ask.middle
-            ORDER BY day DESC, plan DESC LIMIT ask.most + 1)
-    ) AS side
-)""",
-    # SQLite has no LATERAL. A list of row ids may depend on the row outside of it, but for its limit: that is the widest
-    # range's for all, and each keeps its own share after that.
-    "sqlite": """
-ask AS MATERIALIZED (
-    SELECT json_extract(value, '$.n') AS n, json_extract(value, '$.key') AS "key",
-        json_extract(value, '$.first') AS first, json_extract(value, '$.middle') AS middle,
-        json_extract(value, '$.last') AS last, json_extract(value, '$.most') AS most,
-        json_extract(value, '$.worth') AS worth, json_extract(value, '$.misses') AS misses,
-        json_extract(value, '$.meets') AS meets
-    FROM json_each(:ranges)
-),
-side AS (
-    SELECT ask.n, ask.most, ask.worth, ask.misses, ask.meets, 1 AS later, found.plan, found.day - ask.middle AS far,
-        row_number() OVER (PARTITION BY ask.n ORDER BY found.day, found.plan) AS place
-    FROM ask CROSS JOIN plan_key AS found ON found.rowid IN (
-        SELECT rowid FROM plan_key WHERE plan_key."key" = ask."key" AND day BETWEEN ask.middle AND ask.last
-        ORDER BY day, plan LIMIT :widest)
-    UNION ALL
-    SELECT ask.n, ask.most, ask.worth, ask.misses, ask.meets, 0 AS later, found.plan, ask.middle - found.day AS far,
-        row_number() OVER (PARTITION BY ask.n ORDER BY found.day DESC, found.plan DESC) AS place
-    FROM ask CROSS JOIN plan_key AS found ON found.rowid IN (
-        SELECT rowid FROM plan_key WHERE plan_key."key" = ask."key" AND day >= ask.first AND day < ask.middle
-        ORDER BY day DESC, plan DESC LIMIT :widest)
-),
-hit AS MATERIALIZED (SELECT * FROM side WHERE place <= most + 1)""",
-}
-_CHOICE = f"""
-rarity AS (
-    SELECT n, CASE {" ".join(f"WHEN count(*) <= {most} THEN {worth}" for most, worth in RARITY)} ELSE 0 END AS rare
-    FROM hit GROUP BY n
-),
-shared AS (
-    SELECT hit.n, plan, max(worth + rare) AS worth, max(meets) AS meets, min(far) AS far
-    FROM hit JOIN rarity ON rarity.n = hit.n GROUP BY hit.n, plan
-),
-ranked AS (
-    SELECT plan, max(meets) AS meets, min(far) AS far, sum(worth)
-        + CASE {" ".join(f"WHEN min(far) <= {days} THEN {worth}" for days, worth in NEARNESS)} ELSE 0 END AS worth
-    FROM shared GROUP BY plan
-),
-best AS (SELECT * FROM ranked WHERE plan <> :plan ORDER BY worth DESC, far, plan LIMIT :most),
-cut AS (
-    SELECT count(*) AS ranges FROM (
-        SELECT 1 FROM hit GROUP BY n, later, most, misses HAVING count(*) > most AND max(far) <= misses
-    ) AS missed
+# depends on stored order. A side comes back as two strings of bytes: numbers of plans, and days.
+_SCAN = """SELECT string_agg(int8send(plan), '') AS plans, string_agg(int4send(day), '') AS days FROM
+    (SELECT plan, day FROM plan_key WHERE plan_key.key = one.key AND {days} ORDER BY {order} LIMIT one.most + 1) AS side"""
+_POSTGRESQL = f"""
+SELECT later.plans, later.days, earlier.plans, earlier.days
+FROM unnest($1::bigint[], $2::int[], $3::int[], $4::int[], $5::int[]) WITH ORDINALITY
+    AS one(key, first, middle, last, most, number)
+CROSS JOIN LATERAL ({_SCAN.format(days="day BETWEEN one.middle AND one.last", order="day, plan")}) AS later
+CROSS JOIN LATERAL
+    ({_SCAN.format(days="day >= one.first AND day < one.middle", order="day DESC, plan DESC")}) AS earlier
+ORDER BY one.number"""  # noqa: S608 - words of ours
+# SQLite has no LATERAL. A list of row ids may depend on the row outside of it, but for its limit: that is the widest
+# range's for all, and each keeps its own share after that.
+_SQLITE = """
+WITH ask AS MATERIALIZED (
+    SELECT "key" AS number, json_extract(value, '$[0]') AS "key", json_extract(value, '$[1]') AS first,
+        json_extract(value, '$[2]') AS middle, json_extract(value, '$[3]') AS last
+    FROM json_each(?1)
 )
-SELECT plan.id, plan.version, plan.matched, plan.features, plan.owner, plan.tlp, plan.cluster, best.meets, best.worth,
-    (SELECT ranges FROM cut) AS cut,
-    (SELECT count(*) FROM ranked WHERE plan <> :plan AND (meets = 1 OR worth >= {ENOUGH})) AS wanted
-FROM best JOIN plan ON plan.id = best.plan ORDER BY best.worth DESC, best.far, best.plan"""  # noqa: S608 - numbers of ours
-_STATEMENTS = {dialect: text(f"WITH{scans},{_CHOICE}") for dialect, scans in _SCANS.items()}
-_COLUMNS = ("key", "first", "middle", "last", "most", "worth", "misses", "meets")
+SELECT ask.number, 0 AS side, found.plan, found.day
+FROM ask CROSS JOIN plan_key AS found ON found.rowid IN (
+    SELECT rowid FROM plan_key WHERE plan_key."key" = ask."key" AND day BETWEEN ask.middle AND ask.last
+    ORDER BY day, plan LIMIT ?2)
+UNION ALL
+SELECT ask.number, 1 AS side, found.plan, found.day
+FROM ask CROSS JOIN plan_key AS found ON found.rowid IN (
+    SELECT rowid FROM plan_key WHERE plan_key."key" = ask."key" AND day >= ask.first AND day < ask.middle
+    ORDER BY day DESC, plan DESC LIMIT ?2)"""
+_COLUMNS = ("number", "id", "version", "matched", "owner", "tlp", "cluster", "features")
+# one row of columns: some hundred rows of eight values each cost more to take apart than to read
+_ARRAYS = ", ".join(f"array_agg({name})" for name in _COLUMNS[:-1])
+_PLANS = {
+    "postgresql": f"SELECT {_ARRAYS}, string_agg(features, '') FROM plan WHERE ",  # noqa: S608 - names of ours
+    "sqlite": f"SELECT {', '.join(_COLUMNS)} FROM plan WHERE ",  # noqa: S608
+}
+_AMONG = {
+    ("postgresql", "number"): "number = ANY($1::bigint[])",
+    ("postgresql", "id"): "id = ANY($1::text[])",
+    ("sqlite", "number"): "number IN (SELECT value FROM json_each(?1))",
+    ("sqlite", "id"): "id IN (SELECT value FROM json_each(?1))",
+}
 
 
-async def nearby(session: AsyncSession, plan: str, ranges: Ranges) -> tuple[list[Row[Any]], bool]:
-    """(rows, capped): the stored plans in these ranges, `plan` itself left out, those that share most first. A row is what
-    matching reads of a plan, and `meets`: whether it shares a key by which plans overlap. capped: one that is cut is missed."""
-    if not ranges.ranges:
-        return [], ranges.capped
-    asks = [
-        dict(zip(_COLUMNS, (*one[:-1], int(one.meets)), strict=True)) | {"n": number}
-        for number, one in enumerate(ranges.ranges)
+class Seen(NamedTuple):
+    """A plan as matching reads it. `cluster`: the key of the group it fell into last; `matched`: whether this version has
+    had its turn in the lane."""
+
+    features: Features
+    owner: str
+    tlp: str
+    cluster: str
+    matched: bool
+
+
+class Stored(NamedTuple):
+    """What matching reads of some plans, as columns in one order."""
+
+    table: FeatureTable
+    versions: Sequence[int]
+    matched: Sequence[int]
+    owners: Sequence[str]
+    tlps: Sequence[str]
+    clusters: Sequence[str]
+
+    def seen(self, at: int) -> Seen:
+        matched = self.matched[at] == self.versions[at]
+        return Seen(self.table.at(at), self.owners[at], self.tlps[at], self.clusters[at], matched)
+
+
+async def stored(session: AsyncSession, column: str, values: Sequence[Any]) -> Stored:
+    """The plans of which the `column` (id, number) has one of these values. ValueError: features of another release."""
+    await session.flush()
+    connection = await session.connection()
+    dialect = connection.dialect.name
+    given: Any = list(values) if dialect == "postgresql" else json.dumps(list(values))
+    statement = _PLANS[dialect] + _AMONG[dialect, column]
+    rows = (await connection.exec_driver_sql(statement, (given,))).all()
+    if dialect == "postgresql":
+        *columns, features = rows[0]
+    else:
+        *columns, features = zip(*rows, strict=True) if rows else ((),) * len(_COLUMNS)
+        features = b"".join(features)
+    numbers, ids, *rest = ([] if each is None else each for each in columns)
+    return Stored(FeatureTable.joined(ids, features or b"", np.array(numbers, np.int64)), *rest)
+
+
+async def nearby(session: AsyncSession, asking: int, asked: Ranges) -> tuple[Best, Stored]:
+    """Which stored plans in these ranges share most with the plan of number `asking`, and what matching reads of them."""
+    connection = await session.connection()
+    await session.flush()
+    scanned = _scanned if connection.dialect.name == "postgresql" else _scanned_on_sqlite
+    hits = await scanned(connection, asked) if asked.ranges else Hits.none()
+    chosen = best(asked, hits, asking)
+    return chosen, await stored(session, "number", chosen.plans.tolist())
+
+
+async def _scanned(connection: AsyncConnection, asked: Ranges) -> Hits:
+    columns = tuple(list(column) for column in zip(*(one[:5] for one in asked.ranges), strict=True))
+    sides: list[int] = []
+    plans: list[bytes] = []
+    days: list[bytes] = []
+    for number, row in enumerate((await connection.exec_driver_sql(_POSTGRESQL, columns)).all()):
+        for at in (0, 2):
+            if row[at]:
+                sides.append(number)
+                plans.append(row[at])
+                days.append(row[at + 1])
+    return Hits(
+        sides,
+        [len(side) // 8 for side in plans],
+        np.frombuffer(b"".join(plans), ">i8").astype(np.int64),
+        np.frombuffer(b"".join(days), ">i4").astype(np.int64),
+    )
+
+
+async def _scanned_on_sqlite(connection: AsyncConnection, asked: Ranges) -> Hits:
+    widest = max(one.most for one in asked.ranges) + 1
+    asks = json.dumps([one[:4] for one in asked.ranges])
+    sides: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    rows: Any = (await connection.exec_driver_sql(_SQLITE, (asks, widest))).all()
+    for number, side, plan, day in rows:
+        sides.setdefault((number, side), []).append((day, plan))
+    kept = [
+        (number, sorted(rows, reverse=bool(side))[: asked.ranges[number].most + 1])
+        for (number, side), rows in sides.items()
     ]
-    dialect = session.get_bind().dialect.name
-    values: dict[str, Any] = {"ranges": json.dumps(asks), "plan": plan, "most": MAX_CANDIDATES}
-    if dialect == "sqlite":
-        values["widest"] = max(one.most for one in ranges.ranges) + 1
-    found = list(await session.execute(_STATEMENTS[dialect], values))
-    wanted = sum(row.meets or row.worth >= ENOUGH for row in found)
-    return found, ranges.capped or any(row.cut or row.wanted > wanted for row in found[:1])
+    flat = np.array([each for _, rows in kept for each in rows], np.int64).reshape(-1, 2)
+    return Hits([number for number, _ in kept], [len(rows) for _, rows in kept], flat[:, 1], flat[:, 0])

@@ -1,19 +1,21 @@
 """The unit of work of this service: plans and what hangs on them, read and written in one transaction."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import compress
 from typing import Any
 
-from sqlalchemy import LargeBinary, delete, func, literal, or_, select, update
+import numpy as np
+from sqlalchemy import ColumnElement, LargeBinary, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from services.activities.domain.content import to_json
 from services.activities.domain.plan import Plan, countries_of, represent, text_of
 from services.activities.matching import candidates
+from services.activities.matching.codes import signed64
 from services.activities.matching.engine import COVERAGE_TEXT, coverage
-from services.activities.matching.features import FORMAT, Features, PlanText, extract, pack, unpack
+from services.activities.matching.features import FORMAT, Features, PlanText, extract, pack
 from services.activities.matching.overlap_rules import RULES, Rules
 from services.activities.matching.weights import Weights
 from services.activities.orm import (
@@ -30,48 +32,18 @@ from services.activities.orm import (
     kernel,
     known,
 )
-from services.activities.uow.nearby import nearby
+from services.activities.uow.nearby import Seen, Stored, nearby, stored
 from services.activities.uow.rows import plan_fact, plan_of_row
 from services.activities.uow.weights import in_force
 from shared.clock import Clock
 from shared.cloudevent import Event
-from shared.db import insert
+from shared.db import among, insert
 from shared.ids import Ids
 from shared.unit import UnitOfWork
 from shared.visibility import RED
 
 HOUR = timedelta(hours=1)
-_SEEN = select(
-    *map(
-        col,
-        (
-            PlanRow.id,
-            PlanRow.version,
-            PlanRow.matched,
-            PlanRow.features,
-            PlanRow.owner,
-            PlanRow.tlp,
-            PlanRow.cluster,
-        ),
-    )
-)
 TOPIC, SOURCE = "activities.v1", "/services/activities"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A plan as matching reads it. `cluster`: the key of the group it fell into last; `matched`: whether this version has
-    had its turn in the lane."""
-
-    features: Features
-    owner: str
-    tlp: str
-    cluster: str
-    matched: bool
-
-    @classmethod
-    def of_row(cls, row: Any) -> "Seen":
-        return cls(unpack(row.features, row.id), row.owner, row.tlp, row.cluster, row.matched == row.version)
 
 
 class ActivitiesUnit(UnitOfWork):
@@ -92,6 +64,7 @@ class ActivitiesUnit(UnitOfWork):
         self._posts_per_hour = posts_per_hour
         self.rules = rules
         self._seen: dict[str, Seen] = {}
+        self._near: dict[str, tuple[Stored, int]] = {}
         self._weights: Weights | None = None
 
     # --- plans
@@ -175,7 +148,7 @@ class ActivitiesUnit(UnitOfWork):
             "updated_at": plan.updated_at,
         }
         if row is None:
-            self.session.add(PlanRow(id=plan.id, cluster=plan.id, **values))
+            self.session.add(PlanRow(id=plan.id, number=signed64(plan.id), cluster=plan.id, **values))
         else:
             for name, value in values.items():
                 setattr(row, name, value)
@@ -185,9 +158,11 @@ class ActivitiesUnit(UnitOfWork):
         """Tags for lists, side rows for candidates. The features are in this transaction, not in matching's: that way
         any two plans posted at once are compared by whichever of the two is matched last."""
         self._seen.pop(plan.id, None)
+        self._near.pop(plan.id, None)
+        number = signed64(plan.id)
         if again:
-            for table in (PlanTagRow, PlanKeyRow):
-                await self.session.execute(delete(table).where(col(table.plan) == plan.id))
+            await self.session.execute(delete(PlanTagRow).where(col(PlanTagRow.plan) == plan.id))
+            await self.session.execute(delete(PlanKeyRow).where(col(PlanKeyRow.plan) == number))
         content, facts = plan.content, plan.facts
         tags = {("country", code) for code in countries_of(content)}
         tags |= {("theme", code) for code in content.themes} | {("audience", code) for code in content.audiences}
@@ -195,7 +170,7 @@ class ActivitiesUnit(UnitOfWork):
         tags |= {("named", each) for each in (*facts.named_partners, *facts.named_people)}
         await self._insert(PlanTagRow, [{"kind": k, "value": v, "plan": plan.id} for k, v in sorted(tags)])
         left = candidates.rows(features).rows
-        await self._insert(PlanKeyRow, [{"key": key, "day": day, "plan": plan.id} for key, day in left])
+        await self._insert(PlanKeyRow, [{"key": key, "day": day, "plan": number} for key, day in left])
 
     async def _insert(self, table: Any, rows: list[dict[str, Any]]) -> None:
         if rows:
@@ -275,10 +250,12 @@ class ActivitiesUnit(UnitOfWork):
     async def seen(self, plan_ids: Iterable[str]) -> dict[str, Seen]:
         """These plans as matching reads them; each is read once in a transaction."""
         ids = sorted(set(plan_ids))
-        missing = [each for each in ids if each not in self._seen]
+        missing = [each for each in ids if each not in self._seen and each not in self._near]
         if missing:
-            found = await self.session.execute(_SEEN.where(col(PlanRow.id).in_(missing)))
-            self._seen |= {row.id: Seen.of_row(row) for row in found}
+            self._near |= _by_id(await stored(self.session, "id", missing))
+        for each in ids:
+            if found := self._near.pop(each, None):
+                self._seen[each] = found[0].seen(found[1])
         return {each: self._seen[each] for each in ids if each in self._seen}
 
     async def features(self, plan_ids: Iterable[str]) -> dict[str, Features]:
@@ -292,7 +269,7 @@ class ActivitiesUnit(UnitOfWork):
                 await self.session.execute(
                     update(PlanRow).where(col(PlanRow.id).in_(sorted(moved))).values(cluster=key)
                 )
-                self._seen |= {plan: replace(one, cluster=key) for plan, one in moved.items()}
+                self._seen |= {plan: one._replace(cluster=key) for plan, one in moved.items()}
 
     async def weights(self) -> Weights:
         """The table in force: installed here, or the shipped one."""
@@ -303,15 +280,15 @@ class ActivitiesUnit(UnitOfWork):
     async def had_its_turn(self, plan_id: str, version: int) -> None:
         """Write down that the lane has matched this version."""
         await self.session.execute(update(PlanRow).where(col(PlanRow.id) == plan_id).values(matched=version))
-        self._seen[plan_id] = replace(self._seen[plan_id], matched=True)
+        self._seen[plan_id] = self._seen[plan_id]._replace(matched=True)
 
     async def candidates_of(self, features: Features, *, meeting: bool = False) -> candidates.Chosen:
         """Stored plans that can match or overlap this one, itself left out. meeting: only those that can overlap it."""
         asked = candidates.ranges(features, self.rules, meeting=meeting)
-        found, capped = await nearby(self.session, features.plan_id, asked)
-        self._seen |= {row.id: Seen.of_row(row) for row in found if row.id not in self._seen}
-        ids = tuple(sorted(row.id for row in found))
-        return candidates.Chosen(ids, capped, tuple(sorted(row.id for row in found if row.meets)))
+        chosen, found = await nearby(self.session, signed64(features.plan_id), asked)
+        self._near |= {each: one for each, one in _by_id(found).items() if each not in self._seen}
+        meet = chosen.meeting(found.table.rows["plan"].view(np.int64))
+        return candidates.Chosen(found.table, chosen.capped, tuple(compress(found.table.ids, meet)))
 
     async def match_rows(self, plan_ids: Iterable[str]) -> list[MatchRow]:
         """The stored pairs that touch any of these plans."""
@@ -335,7 +312,8 @@ class ActivitiesUnit(UnitOfWork):
     async def activities_around(self, plan_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The activities that these plans belong to, by cluster: all their plans, in order. None with a RED plan in it."""
         keys = {one.cluster for one in (await self.seen(plan_ids)).values()}
-        found = await self.session.execute(select(col(PlanRow.id)).where(col(PlanRow.cluster).in_(sorted(keys))))
+        cluster: ColumnElement[str] = PlanRow.__table__.c.cluster  # pyright: ignore
+        found = await self.session.execute(select(col(PlanRow.id)).where(among(self.session, cluster, sorted(keys))))
         groups: dict[str, list[str]] = {}
         hidden: set[str] = set()
         for plan, one in (await self.seen(found.scalars())).items():
@@ -377,3 +355,7 @@ class ActivitiesUnit(UnitOfWork):
             .order_by(col(DecisionRow.made_at), col(DecisionRow.id))
         )
         return list(found.scalars())
+
+
+def _by_id(found: Stored) -> dict[str, tuple[Stored, int]]:
+    return {each: (found, at) for at, each in enumerate(found.table.ids)}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.activities.matching.candidates import ENOUGH, MAX_CANDIDATES, NEARNESS, RARITY, Ranges, ranges, rows
+from services.activities.matching.codes import signed64
 from services.activities.matching.features import Features, pack
 from services.activities.orm import PlanKeyRow, PlanRow, metadata
 from services.activities.uow.nearby import nearby
@@ -19,6 +20,7 @@ from tests.unit.activities.matching_plans import features
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = date(2026, 3, 9)
 COUNTRIES = (("Nairobi", "KEN"), ("Mombasa", "KEN"), ("Kampala", "UGA"), ("Lima", "PER"))
+PACKED: dict[str, bytes] = {}
 TITLES = (
     "Darknet markets",
     "Electronic evidence for police",
@@ -43,13 +45,15 @@ async def keep(db: Database, plans: list[Features]) -> None:
             session.add(_row(one))
         await session.flush()
         for one in plans:
-            session.add_all(PlanKeyRow(key=key, day=day, plan=one.plan_id) for key, day in rows(one).rows)
+            number = signed64(one.plan_id)
+            session.add_all(PlanKeyRow(key=key, day=day, plan=number) for key, day in rows(one).rows)
+            PACKED[one.plan_id] = pack(one)
 
 
 def _row(one: Features) -> PlanRow:
     plain: dict[str, Any] = dict.fromkeys(("posted_by", "activity", "home"), "x")
     return PlanRow(
-        id=one.plan_id, version=1, owner="org_a", claimed=True, tlp="GREEN", status=one.status, type="training", content={},
+        id=one.plan_id, number=signed64(one.plan_id), version=1, owner="org_a", claimed=True, tlp="GREEN", status=one.status, type="training", content={},
         cluster=one.plan_id, features=pack(one), checked="checked", created_at=NOW, updated_at=NOW, **plain,
     )  # fmt: skip
 
@@ -71,14 +75,15 @@ def some_plan(number: int, chance: random.Random) -> Features:
 
 def in_words(asking: Features, stored: list[Features], asked: Ranges) -> tuple[list[tuple[str, bool]], bool]:
     """The rule of candidates.py over everything in memory: (plan, meets), best first, and whether anything was cut."""
-    left = [(key, day, one.plan_id) for one in stored for key, day in rows(one).rows]
-    worth, far, meets = defaultdict[str, int](int), dict[str, int](), defaultdict[str, bool](bool)
+    number = {signed64(one.plan_id): one.plan_id for one in stored}
+    left = [(key, day, plan) for plan, one in zip(number, stored, strict=True) for key, day in rows(one).rows]
+    worth, far, meets = defaultdict[int, int](int), dict[int, int](), defaultdict[int, bool](bool)
     cut = asked.capped
     for one in asked.ranges:
         mine = [(day, plan) for key, day, plan in left if key == one.key and one.first <= day <= one.last]
         later = sorted(each for each in mine if each[0] >= one.middle)
         earlier = sorted((each for each in mine if each[0] < one.middle), reverse=True)
-        kept = list[tuple[int, str]]()
+        kept = list[tuple[int, int]]()
         for side in (later[: one.most + 1], earlier[: one.most + 1]):
             cut = cut or (len(side) > one.most and max(abs(day - one.middle) for day, _ in side) <= one.misses)
             kept += side
@@ -90,16 +95,22 @@ def in_words(asking: Features, stored: list[Features], asked: Ranges) -> tuple[l
             far[plan] = min(far.get(plan, 10**9), abs(day - one.middle))
     for plan, days in far.items():
         worth[plan] += next((more for most, more in NEARNESS if days <= most), 0)
-    order = sorted(worth.keys() - {asking.plan_id}, key=lambda plan: (-worth[plan], far[plan], plan))
-    return [(plan, meets[plan]) for plan in order[:MAX_CANDIDATES]], cut or any(
+    order = sorted(worth.keys() - {signed64(asking.plan_id)}, key=lambda plan: (-worth[plan], far[plan], plan))
+    return [(number[plan], meets[plan]) for plan in order[:MAX_CANDIDATES]], cut or any(
         meets[plan] or worth[plan] >= ENOUGH for plan in order[MAX_CANDIDATES:]
     )
 
 
 async def found(db: Database, asking: Features, asked: Ranges) -> tuple[list[tuple[str, bool]], bool]:
     async with db.read() as session:
-        chosen, capped = await nearby(session, asking.plan_id, asked)
-    return [(row.id, bool(row.meets)) for row in chosen], capped
+        chosen, stored = await nearby(session, signed64(asking.plan_id), asked)
+    ids = {signed64(each): each for each in stored.table.ids}
+    assert len(ids) == len(chosen.plans)
+    assert {each: stored.table.at(at).packed for at, each in enumerate(stored.table.ids)} == {
+        each: PACKED[each] for each in stored.table.ids
+    }
+    meets = chosen.meets.tolist()
+    return [(ids[number], meets[at]) for at, number in enumerate(chosen.plans.tolist())], chosen.capped
 
 
 async def test_the_database_and_the_rule_choose_the_same_plans_in_the_same_order(db: Database) -> None:

@@ -216,6 +216,7 @@ async def test_a_draft_that_comes_out_is_told_as_posted_however_it_comes_out(wor
     for changes in ({"status": "confirmed"}, {"status": "tentative", "tlp": "CLEAR"}):
         draft = await world.service.post(NORA, training(venues=[{"country": "TON"}], status="draft"))
         await world.service.patch(NORA, draft, **changes)
+        await world.service.settled()
         assert [event.name for event in await world.facts(draft["id"])] == ["plan.posted", "plan.posted"]
 
 

@@ -15,6 +15,7 @@ from services.activities.matching import candidates
 from services.activities.matching.features import PlanText, extract, interval
 from services.activities.matching.overlap_rules import RULES, Rules
 from services.activities.matching.overlaps import around, overlap, ranked
+from services.activities.matching.table import FeatureTable
 
 CAPACITY = ("training", "workshop", "assessment")
 WINDOWS = {"people": 0, "audience": 3, "venue": 0, "funding": 31, "effort": 92}
@@ -116,7 +117,9 @@ def test_every_pair_is_judged_as_the_rules_say(seed: int):
         wanted = {
             other.plan_id: told for other in texts if other.plan_id != mine.plan_id and (told := expected(mine, other))
         }
-        found = ranked(one, (other for other in features if other.plan_id != mine.plan_id), most=len(texts))
+        found = ranked(
+            one, FeatureTable.of(other for other in features if other.plan_id != mine.plan_id), most=len(texts)
+        )
         told = {
             (each.b if each.a == mine.plan_id else each.a): (each.kind, each.severity, each.asked) for each in found.top
         }
@@ -132,7 +135,7 @@ def test_the_strongest_twenty_are_listed_and_all_are_counted(seed: int):
     features = [extract(text) for text in texts]
     most = 0
     for mine, one in zip(texts, features, strict=True):
-        found = ranked(one, features)
+        found = ranked(one, FeatureTable.of(features))
         wanted = [(told, other.plan_id) for other in texts if (told := expected(mine, other))]
         wanted.sort(key=lambda each: (not each[0][2], -each[0][1]))
         assert found.total == len(wanted)

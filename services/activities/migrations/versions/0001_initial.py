@@ -244,6 +244,7 @@ def upgrade() -> None:
     op.create_table(
         "plan",
         sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("owner", sa.String(length=64), nullable=False),
         sa.Column("posted_by", sa.String(length=64), nullable=False),
@@ -264,7 +265,11 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_plan")),
+        sa.UniqueConstraint("number", name=op.f("uq_plan_number")),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        # A turn reads hundreds of these: packed numbers in the row itself, never squeezed or kept apart. A long text moves.
+        op.execute("ALTER TABLE plan ALTER COLUMN features SET STORAGE PLAIN")
     with op.batch_alter_table("plan", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_plan_activity"), ["activity"], unique=False)
         batch_op.create_index(batch_op.f("ix_plan_cluster"), ["cluster"], unique=False)
@@ -275,7 +280,7 @@ def upgrade() -> None:
         "plan_key",
         sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("plan", sa.String(length=64), nullable=False),
+        sa.Column("plan", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("key", "day", "plan", name=op.f("pk_plan_key")),
     )
     with op.batch_alter_table("plan_key", schema=None) as batch_op:

@@ -11,10 +11,12 @@ import pytest
 
 from infra.lists import index, pairing
 from infra.lists.pairing import Options, Run
-from infra.lists.scoring import Side, likely
+from infra.lists.scoring import likely
 from infra.lists.tables import open_table
 from services.activities.matching.features import Features
 from services.activities.matching.overlaps import MOST, ranked
+from services.activities.matching.sieve import Side
+from services.activities.matching.table import FeatureTable
 from tests.unit.infra.lists.running import Convene, found, lines
 
 
@@ -66,7 +68,7 @@ def test_the_strongest_of_each_row_are_told_once_and_all_are_counted(
         mine = np.full(len(every), number)
         alike, _, _ = likely(Side(run.shelf.rows, mine), Side(run.shelf.rows, np.arange(len(every))), 0.5)
         others = [other for place, other in enumerate(every) if place not in {number, *alike.tolist()}]
-        best = ranked(one, others)
+        best = ranked(one, FeatureTable.of(others))
         wanted |= {(min(at[x.a], at[x.b]), max(at[x.a], at[x.b])) for x in best.top}
         crowded += [(number, best.total)] if best.total > MOST else []
     assert len(told) == len(set(told))

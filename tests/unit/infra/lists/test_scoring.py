@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from infra.lists.pairing import Options, Run
-from infra.lists.scoring import Explainer, Side, likely
+from infra.lists.scoring import Explainer, likely
 from infra.lists.tables import open_table
 from services.activities.matching import engine
 from services.activities.matching.features import Features
+from services.activities.matching.sieve import Side
 from tests.unit.infra.lists.test_match import OURS, THEIRS, lines, many
 
 
