@@ -1,6 +1,6 @@
-"""The words of dates in six languages: a line becomes tokens, or is not understood. Used by `shared/periods.py`.
+"""The words of dates in eight languages: a line becomes tokens, or is not understood. Used by `shared/periods.py`.
 
-A token is one letter and a number: D day, M month, Y year, Q quarter, R "to", A "and". A line that holds any word that
+A token is one letter and a number: D day, M month, Y year, Q quarter, R "to", A "and" ("between 7 and 11" has an R). A line that holds any word that
 does not belong to a date gives None: "may be delivered in 2018" is not a date, though "May" and "2018" are in it.
 """
 
@@ -19,27 +19,30 @@ class AmbiguousDate(ValueError):
 
 
 _MONTHS = """
-january jan janvier janv enero ene январь января янв يناير كانون_الثاني جانفي
-february feb fevrier fevr fev febrero февраль февраля фев فبراير شباط فيفري
-march mar mars marzo март марта مارس آذار
-april apr avril avr abril abr апрель апреля апр أبريل نيسان أفريل
-may mai mayo май мая مايو أيار
-june jun juin junio июнь июня июн يونيو يونيه حزيران جوان
-july jul juillet juil julio июль июля июл يوليو يوليه تموز جويلية
-august aug aout agosto ago август августа авг أغسطس آب أوت
-september sep sept septembre septiembre setiembre сентябрь сентября сен сент سبتمبر أيلول
-october oct octobre octubre октябрь октября окт أكتوبر تشرين_الأول
-november nov novembre noviembre ноябрь ноября ноя нояб نوفمبر تشرين_الثاني
-december dec decembre diciembre dic декабрь декабря дек ديسمبر كانون_الأول
+january jan janvier janv enero ene январь января январе янв يناير كانون_الثاني جانفي janeiro januar jänner
+february feb fevrier fevr fev febrero февраль февраля феврале фев فبراير شباط فيفري fevereiro februar feber
+march mar mars marzo март марта марте مارس آذار março märz maerz mrz
+april apr avril avr abril abr апрель апреля апреле апр أبريل نيسان أفريل
+may mai mayo май мая мае مايو أيار maio
+june jun juin junio июнь июня июне июн يونيو يونيه حزيران junho juni
+july jul juillet juil julio июль июля июле июл يوليو يوليه تموز julho juli
+august aug aout agosto ago август августа августе авг أغسطس آب أوت
+september sep sept septembre septiembre setiembre сентябрь сентября сентябре сен сент سبتمبر أيلول setembro
+october oct octobre octubre октябрь октября октябре окт أكتوبر تشرين_الأول outubro oktober okt
+november nov novembre noviembre ноябрь ноября ноябре ноя нояб نوفمبر تشرين_الثاني
+december dec decembre diciembre dic декабрь декабря декабре дек ديسمبر كانون_الأول dezembro dezember dez
 """
-_TO = "to through thru until till au a al hasta jusqu'au по до إلى حتى 至 到"
-_AND = "and et y и و"
+_TO = "to through thru until till au a al hasta jusqu'au по до إلى الى حتى 至 到 ao bis"
+_AND = "and et y и و e und"
+_BETWEEN = "between entre между zwischen بين"
 # May stand in a date without changing it.
 _FILLER = """
-of the on from in during date dates year de del du le les la el en des dia el с в во на г гг год года году из من في عام سنة
+of the on from in during date dates year de del du le les la el en des dia dias los el с в во на г гг год года году из من في عام سنة
 monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun
 lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miercoles jueves viernes sabado domingo
 понедельник вторник среда четверг пятница суббота воскресенье st nd rd th er го
+do dos da o os vom am der den ten te montag dienstag mittwoch donnerstag freitag samstag sonntag
+segunda terça quarta quinta sexta feira
 """
 _ORDINALS = (
     "first 1st premier 1er primer",
@@ -74,6 +77,7 @@ _MONTH_OF = {
     name: number for number, line in enumerate(_MONTHS.strip().splitlines(), start=1) for name in plain(line).split()
 }
 _TO_WORDS, _AND_WORDS, _FILLER_WORDS = _lookup(_TO), _lookup(_AND), _lookup(_FILLER)
+BETWEEN = _lookup(_BETWEEN)
 _QUARTERS = [
     (re.compile(rf"\b(?:{'|'.join(words.split())})\s+{_QUARTER}\b|\b[qt]{number}\b|第[{number}{chinese}]季度"), number)
     for number, (words, chinese) in enumerate(zip(_ORDINALS, "一二三四", strict=True), start=1)
@@ -103,10 +107,16 @@ def tokens(text: str) -> list[Token] | None:
         line = form.sub(f" quarter_{number} ", line)
     line = _CHINESE.sub(lambda m: f" {_CHINESE_KIND.get(m[2], 'D')}_{int(m[1][:6])} ", line)
     found: list[Token] = []
+    between = False
     for raw in re.findall(r"[A-Z]_[0-9]+|quarter_[1-4]|" + _WORD_OR_NUMBER.pattern, line):
+        if raw in BETWEEN and not found:
+            between = True
+            continue
         token = _token(str(raw))
         if token is None:
             return None
+        if token.kind == "A" and between:
+            token = Token("R", 0)
         if token.kind and not (found and found[-1] == token and token.kind in "MR"):
             found.append(token)  # once, for a month given twice: "نيسان/أبريل"
     return found

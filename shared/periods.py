@@ -1,7 +1,7 @@
 """Periods: what a plan says about its days, from exact dates to "some time in 2018".
 
 A period is a closed interval of days with the precision that its author gave. Machines send ISO forms
-(`parse_period`); documents and people write lines (`parse_period_text`, with the words of six languages from
+(`parse_period`); documents and people write lines (`parse_period_text`, with the words of eight languages from
 `shared/period_words.py`).
 """
 
@@ -199,7 +199,7 @@ def _complete(left: _Side, right: _Side) -> None:
 
 def parse_period_text(text: str, year_hint: int | None = None) -> ParsedText:
     """Reads a date line as documents have it: "25 – 27 April 2017", "18 - 20 July", "du 28 avril au 2 mai 2017",
-    "2017年4月25日至27日", "Q2 2017", "2018", and the forms of `parse_period`; months in ar, en, es, fr, ru, zh. A line without a year takes
+    "2017年4月25日至27日", "Q2 2017", "2018", and the forms of `parse_period`; months in ar, de, en, es, fr, pt, ru, zh. A line without a year takes
     `year_hint` and says so in `inferred`. A line with any other word in it is not understood, never guessed."""
     try:
         if written_for_machines := parse_period(text.strip()):
@@ -215,9 +215,21 @@ def parse_period_text(text: str, year_hint: int | None = None) -> ParsedText:
     return ParsedText(period, frozenset({"year"}) if inferred else frozenset(), text)
 
 
+def _days_in_a_row(found: list[Token]) -> list[Token]:
+    """ "22, 23 and 24 August" is "22 to 24 August"; days that do not follow each other stay as they are."""
+    at = next((at for at, token in enumerate(found) if token.kind == "A"), 0)
+    first = at
+    while first and found[first - 1].kind == "D":
+        first -= 1
+    days = [token.value for token in found[first:at] + found[at + 1 : at + 2] if token.kind == "D"]
+    if at - first < 2 or days != list(range(days[0], days[0] + at - first + 1)):
+        return found
+    return [*found[: first + 1], Token("R", 0), *found[at + 1 :]]
+
+
 def _read(text: str, year_hint: int | None) -> tuple[Period, bool]:
-    found = tokens(text[:_LONGEST_LINE])
-    separators = [at for at, token in enumerate(found or ()) if token.kind in "RA"]
+    found = _days_in_a_row(tokens(text[:_LONGEST_LINE]) or [])
+    separators = [at for at, token in enumerate(found) if token.kind in "RA"]
     if not found or len(separators) > 1:
         raise _Unclear("not_understood")
     if not separators:

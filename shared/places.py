@@ -36,6 +36,7 @@ __all__ = [
     "canonical_city",
     "countries_of_region",
     "country_name",
+    "country_of_city",
     "fold",
     "is_country",
     "is_region",
@@ -175,6 +176,20 @@ def known_countries_of_city(city: str) -> frozenset[str]:
     for filling in a country: "San José" and "Kingston" are in several."""
     canonical, countries = _cities()
     return countries.get(canonical.get(_city_key(city), ""), frozenset())
+
+
+# Cities that we know in one country, while another of the name is as likely to be meant.
+_ELSEWHERE_TOO = frozenset(
+    ["alexandria", "birmingham", "cartagena", "cordoba", "georgetown", "guadalajara", "hyderabad", "kingston", "la paz",
+     "salvador", "san jose", "santiago", "syracuse", "tripoli", "victoria"]
+)  # fmt: skip
+
+
+def country_of_city(city: str) -> str | None:
+    """The one country that the name of a city, in any spelling, brings to mind; None for one that we do not know, or that
+    stands in several countries. Evidence, and no more: never to fill in a field with."""
+    found = known_countries_of_city(city)
+    return next(iter(found)) if len(found) == 1 and canonical_city(city) not in _ELSEWHERE_TOO else None
 
 
 def split_place(text: str, country: str | None = None) -> list[Place]:

@@ -30,7 +30,7 @@ def main() -> int:
     learned.add_argument("--seeds", type=int, nargs="+", default=[1000, 1001, 1002, 1003], help="from 1000")
     learned.add_argument("--plans", type=int, default=1500, help="plans in each list")
     learned.add_argument("--slack", type=float, default=300, help="1/100 bit a weight may stray from the table by hand")
-    learned.add_argument("--version", default="2026.3")
+    learned.add_argument("--version", default="2026.4")
     learned.add_argument("--out", type=Path, default=Path("var/matching/weights.json"), metavar="FILE")
     timed = commands.add_parser("speed", help="match one plan against very many stored ones on PostgreSQL")
     timed.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="plans stored")

@@ -104,6 +104,14 @@ def month(day: date, language: str, random: Random) -> str:
     return name if random.random() < 0.15 else f"{name} de {day.year}" if language == "es" else f"{name} {day.year}"
 
 
+def day(one: date, language: str) -> str:
+    """ "14 June 2019": the day on which a report was written."""
+    name = MONTHS[language][one.month - 1]
+    if language == "zh":
+        return f"{one.year}年{name}{one.day}日"
+    return f"{one.day} de {name} de {one.year}" if language == "es" else f"{one.day} {name} {one.year}"
+
+
 def span(start: date, end: date, language: str, random: Random) -> str:
     """ "25 – 27 April 2017", or across months; sometimes without the year."""
     first, last = MONTHS[language][start.month - 1], MONTHS[language][end.month - 1]

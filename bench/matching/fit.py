@@ -16,12 +16,15 @@ from services.activities.matching.weights import Weights
 
 BY_HAND = Path(__file__).with_name("data") / "by-hand.json"
 _OUTCOMES = {"same": fitting.SAME, "series": fitting.SERIES, "none": fitting.UNRELATED}
-SHARES: tuple[tuple[Recipe, float], ...] = ((STUDY, 1.0), (EVENTS, 0.25))
+SHARES: tuple[tuple[Recipe, float], ...] = ((STUDY, 1.0), (EVENTS, 0.5))
 """What is learned from, and how much a pair of it counts: this field's plans, and a little of lists that give a name, days and
 a place and no more, so that rare words and spelling are learned too."""
-ASSUMED = ("touch", "days apart", "weeks apart", "a month apart")
-"""How often partners disagree on the days of one activity is an assumption of the generator: what follows from it is taken half
-way from the table by hand."""
+ASSUMED = (
+    *(("dates", name) for name in ("touch", "days apart", "weeks apart", "a month apart")),
+    ("ordinal", "one"),
+)
+"""How often partners disagree on the days of one activity, and how often one leaves out its number, are assumptions of the
+generator: what follows from them is taken half way from the table by hand."""
 _DULL, _THIN = 1e-5, 50
 _SLICE = 20_000
 
@@ -61,9 +64,9 @@ def fit(seeds: Sequence[int], plans: int, *, version: str, slack: float, say: Ca
     every = fitting.together(parts)
     learned = fitting.fit(every, start, version, slack=slack)
     fields = {field: dict(levels) for field, levels in learned.fields.items()}
-    for name in ASSUMED:
-        one, other = start.fields["dates"][name], learned.fields["dates"][name]
-        fields["dates"][name] = round((one[0] + other[0]) / 2), round((one[1] + other[1]) / 2)
+    for field, name in ASSUMED:
+        one, other = start.fields[field][name], learned.fields[field][name]
+        fields[field][name] = round((one[0] + other[0]) / 2), round((one[1] + other[1]) / 2)
     return fitting.calibrated(every, Weights(version, learned.prior, fields))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from bench.matching.activities import Activity
@@ -76,6 +76,8 @@ def _days(
         return (date.fromisoformat(start), days[1] if "end" in row else date.fromisoformat(start)), True
     if says(filled["dates"]):
         return days, str(days[1].year) in filled["dates"]
+    if says(filled["day"]):
+        return (days[0] - timedelta(days=1), days[1] + timedelta(days=1)), True
     if len(start) == len("2025-01") and "Q" not in start:
         return interval(days[0], days[0], "month"), True
     if says(filled["month"]):

@@ -34,7 +34,7 @@ def text(
     for part in parts:
         among = [t for t in voc.sentences.get((language, part), ()) if fits(t, one, words)]
         if dated and part == "where":
-            among = [t for t in among if "{dates}" in t or "{month}" in t] or among
+            among = [t for t in among if any(name in t for name in ("{dates}", "{day}", "{month}"))] or among
         if among:
             sentence = begun(random.choice(among).format_map(words))
             if sentence not in sentences:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from random import Random
 
 from bench.matching import dates
@@ -102,6 +102,10 @@ def words(
         "days": str((days[1] - days[0]).days + 1),
         "dates": dates.span(*days, language, random),
         "month": dates.month(days[0], language, random),
+        # a report is written on the first day, the second, or the day after the last
+        "day": dates.day(
+            (days[0], min(days[0] + timedelta(days=1), days[1]), days[1] + timedelta(days=1))[number % 3], language
+        ),
         "number": f"{random.randint(1, 4)}.{random.randint(1, 9)}"
         + (f".{random.randint(1, 5)}" if random.random() < 0.4 else ""),
         "edition": _edition(one, language, random),

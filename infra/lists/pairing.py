@@ -301,7 +301,9 @@ def _compare(block: tuple[int, int]) -> _Compared:
     told.pairs = len(one)
     for at in range(0, len(one), SLICE):
         a, b = one[at : at + SLICE], other[at : at + SLICE]
-        alike, same, series = scoring.likely(Side(shelf.rows, a), Side(shelf.rows, b), options.min_probability)
+        alike, same, series = scoring.likely(
+            Side(shelf.rows, a), Side(shelf.rows, b), options.min_probability, explainer.priors(a, b)
+        )
         pairs = list(zip(a[alike].tolist(), b[alike].tolist(), strict=True))
         for i, (x, y), words in zip(range(len(pairs)), pairs, explainer.explain(pairs), strict=True):
             kind = "duplicate" if same[i] >= series[i] else "series"

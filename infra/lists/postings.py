@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, cast
@@ -10,7 +11,7 @@ from typing import Any, cast
 from infra.lists import cells as reading
 from infra.lists import days
 from infra.lists.rows import Row
-from services.activities.matching import named
+from services.activities.matching import named, towns
 from services.activities.matching.features import PlanText
 from services.activities.matching.sites import person_key
 from shared import places
@@ -115,13 +116,7 @@ def understand(row: Row, file: int, order: days.Order | None) -> Understood | st
         start=when.period.start.isoformat() if when.period else "",
         end=when.period.end.isoformat() if when.period else "",
         precision=when.period.precision if when.period else "",
-        places=tuple(
-            dict.fromkeys(
-                (places.written_city(place) or "", place.country or "")
-                for place in venues
-                if place.city or place.country
-            )
-        ),
+        places=tuple(dict.fromkeys(town for place in venues for town in _towns(place))),
         beneficiaries=tuple(dict.fromkeys(beneficiaries)),
         mode=reading.mode_of(reading.text_of(cells.get("mode")), ignored) or reading.mode_of_places(venues),
         type=next(iter(reading.codes_of("type", cells.get("type"), "types", ignored)), ""),
@@ -136,6 +131,14 @@ def understand(row: Row, file: int, order: days.Order | None) -> Understood | st
         trainers=tuple(dict.fromkeys(reading.people_of(cells.get("trainers")))),
     )
     return Understood(posting, tuple(notes), tuple(ignored))
+
+
+def _towns(place: places.Place) -> Iterator[tuple[str, str]]:
+    """(town, country) of a place; where it was not understood, the towns that we know and that it names: "Hofburg, Vienna"."""
+    if place.city or place.country:
+        yield places.written_city(place) or "", place.country or ""
+    else:
+        yield from ((town, "") for town in towns.towns(place.text, None) if places.known_countries_of_city(town))
 
 
 def plan_text(posting: Posting) -> PlanText:

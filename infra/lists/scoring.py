@@ -16,21 +16,23 @@ from services.activities.matching import engine, explain, levels, overlaps
 from services.activities.matching.engine import Match
 from services.activities.matching.features import Features, PlanText
 from services.activities.matching.sieve import Side, sift
+from services.activities.matching.weights import SHIPPED, Weights, among
 
 Array = npt.NDArray[Any]
 
 
-def likely(left: Side, right: Side, least: float) -> tuple[Array, Array, Array]:
+def likely(left: Side, right: Side, least: float, priors: Array | None = None) -> tuple[Array, Array, Array]:
     """(which pairs, P(same activity), P(same series)): the pairs of two sides of which either is `least` or more.
 
     The same numbers as `engine.score` gives, but a pair is dropped as soon as the fields that are left cannot lift it.
+    `priors`: [2, pairs], where the shipped ones are not meant.
     """
     bound = 100 * log2(least / (1 - least)) if 0 < least < 1 else -np.inf
 
     def hopeful(unrelated: Array, _: Array, between: Array) -> Array:
         return (unrelated >= bound) | (between >= bound)
 
-    sifted = sift(left, right, engine.SHIPPED, hopeful)
+    sifted = sift(left, right, engine.SHIPPED, hopeful, priors)
     same, of_series = engine.chances(engine.Scores(sifted.unrelated, sifted.series))
     kept = np.maximum(same, of_series) >= least
     return sifted.at[kept], same[kept], of_series[kept]
@@ -41,7 +43,18 @@ class Explainer:
 
     def __init__(self, shelf: Shelf, kept: int = 4096) -> None:
         self._shelf = shelf
+        self._within, self._across = (among(SHIPPED, len(shelf), across=across) for across in (False, True))
         self._of = lru_cache(kept)(self._read)
+
+    def weights(self, one: int, other: int) -> Weights:
+        """For two rows: of one file, or of two."""
+        return self._within if self._shelf.files[one] == self._shelf.files[other] else self._across
+
+    def priors(self, one: Array, other: Array) -> Array:
+        """Against unrelated and against a series, pair by pair of these rows: [2, pairs]."""
+        files = self._shelf.files
+        kinds = zip(self._within.prior, self._across.prior, strict=True)
+        return np.stack([np.where(files[one] == files[other], *kind) for kind in kinds])
 
     def explain(self, pairs: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
         """For each pair a sentence, what speaks for and against, what would change it, and which weights said so."""
@@ -88,4 +101,4 @@ class Explainer:
         for at, pair in enumerate(pairs):
             (a, text), (b, other) = sorted((self._of(index) for index in pair), key=lambda each: each[0].plan_id)
             names = {field: levels.NAMES[field][int(column[at])] for field, column in found.items()}
-            yield engine.judged(a, b, names), text, other
+            yield engine.judged(a, b, names, self.weights(*pair)), text, other

@@ -30,6 +30,8 @@ def dates(one: Array, other: Array) -> Array:
     undated = (one["start"] == 0) | (other["start"] == 0)
     season, apart = _seasons(one, other)
     same_start = (one["start"] == other["start"]) & (coarse < _WEEK)
+    # who gives one day gives the first one, mostly; a report gives the day on which it was written, or the last
+    one_day = ((one["start"] == one["end"]) | (other["start"] == other["end"])) & (part < 1) & (coarse < _WEEK)
     return pick(
         "dates",
         (season & (undated | (gap == 0)) & (apart == 0), "days in the text"),
@@ -47,6 +49,8 @@ def dates(one: Array, other: Array) -> Array:
         (coarse == _QUARTER, "within the quarter"),
         (coarse == _MONTH, "within the month"),
         ((part == 1) & (coarse < _WEEK), "same"),
+        (one_day & same_start, "same start"),
+        (one_day & (told | (one["end"] == other["end"])), "a day of it"),
         ((part >= 0.6) | (same_start & (part >= 0.3)), "close"),
         (part >= 0.4, "half"),
         default="touch",

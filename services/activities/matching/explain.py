@@ -18,6 +18,7 @@ _CHANGE = {
     "dates": ("if the dates were further apart", "if the dates were closer"),
     "city": ("if the cities differed", "if the city were the same"),
     "country": ("if the venue countries differed", "if the venue country were the same"),
+    "region": ("if they spoke of different regions", "if both spoke of the same region"),
     "beneficiaries": ("if the beneficiaries differed", "if the beneficiaries were the same"),
     "title": ("if the titles shared less", "if the titles shared more"),
     "type": ("if the types differed", "if the type were the same"),

@@ -6,20 +6,21 @@ in days: "October 2017" is 1 to 31 October with precision month.
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 
 from services.activities.matching import codes, concepts, days, named, towns, words
+from services.activities.matching.plan_text import PlanText as PlanText
+from services.activities.matching.plan_text import interval as interval
 from services.activities.matching.sites import site_key
 from shared import places
 
-FORMAT = 5
+FORMAT = 6
 """First byte of every packed row. A row of another format is refused, so the caller extracts the plan again."""
 
 ROW: np.dtype[Any] = np.dtype(
@@ -54,6 +55,7 @@ ROW: np.dtype[Any] = np.dtype(
         ("beneficiaries", "<u8", (codes.COUNTRY_WORDS,)),
         ("mentions", "<u8", (codes.COUNTRY_WORDS,)),
         ("cities", "<u4", (6,)),
+        ("regions", "<u4", (4,)),
         ("languages", "<u4", (4,)),
         ("partners", "<u8", (12,)),
         ("funders", "<u8", (8,)),
@@ -74,54 +76,14 @@ BENEFICIARY_FROM_REGION = 2
 THEMES_FROM_TEXT, AUDIENCES_FROM_TEXT, TYPE_FROM_TEXT, DATES_FROM_TEXT, AUDIENCES_FROM_TITLE = 8, 16, 32, 64, 128
 """Flags: the posting does not give these; they were read from its words: good for likeness, too little to rule a pair out or
 to warn of an overlap."""
+CITIES_UNSURE, COUNTRIES_FOR_ONLY, COUNTRIES_OF_REGION = 256, 512, 1024
+"""Flags: a city that only a text names, or that nobody knows (it may be a house); `mentions` holds all the countries of a region;
+or it rules nothing out, for a region is named beside them, or it is where the owner is at home, for want of better."""
 CUT = 4
 """Flag: the plan named more than a column holds (cities, partners, words)."""
 
 
 _DAY = codes.PRECISIONS.index("day") + 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlanText:
-    """What a plan says, as plain values. Codes are vocabulary codes, countries alpha-3, regions UN M49.
-
-    `partner`, `partners`, `funders` are organisation ids; `part_of` and `follow_up_of` plan ids; `precision` one of
-    day, week, month, quarter, year. `names` are the owner's names and acronyms as written, `named` those of other
-    organisations: evidence of their own, so both are dropped from the title. What is not given (type, themes,
-    audiences, mode) is read from the title and the description. `sites` are buildings: (name, city, country); `people`
-    keys of those who teach or speak, never their names.
-    """
-
-    plan_id: str
-    version: int
-    partner: str
-    programme: str | None = None
-    type: str | None
-    status: str
-    title: str
-    description: str = ""
-    start: date | None = None
-    end: date | None = None
-    precision: str | None = None
-    venues: tuple[tuple[str | None, str | None], ...] = ()
-    beneficiary_countries: tuple[str, ...] = ()
-    beneficiary_regions: tuple[str, ...] = ()
-    audiences: tuple[str, ...] = ()
-    themes: tuple[str, ...] = ()
-    level: str | None = None
-    mode: str | None = None
-    partners: tuple[str, ...] = ()
-    funders: tuple[str, ...] = ()
-    reference: str | None = None
-    part_of: str | None = None
-    follow_up_of: str | None = None
-    series: str | None = None
-    edition: str | None = None
-    languages: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    named: tuple[str, ...] = ()
-    sites: tuple[tuple[str, str | None, str | None], ...] = ()
-    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -250,26 +212,6 @@ def unpack(data: bytes, plan_id: str) -> Features:
     return Features(plan_id, bytes(data))
 
 
-def interval(start: date | None, end: date | None, precision: str | None) -> tuple[date, date] | None:
-    """First and last day that dates of this precision may mean; None without a date. ValueError: end before start."""
-    first, last = start or end, end or start
-    if first is None or last is None:
-        return None
-    if last < first:
-        raise ValueError("the end is before the start")
-    if precision == "week":
-        sunday = last.toordinal() + 6 - last.weekday()
-        return first - timedelta(days=first.weekday()), date.fromordinal(min(sunday, date.max.toordinal()))
-    months = {"month": 1, "quarter": 3, "year": 12}.get(precision or "day")
-    if months is None:
-        return first, last
-    month = (last.month - 1) // months * months + months
-    return (
-        date(first.year, (first.month - 1) // months * months + 1, 1),
-        date(last.year, month, monthrange(last.year, month)[1]),
-    )
-
-
 def _name(text: str | None) -> int:
     found = " ".join(words.stems(text or ""))
     return codes.hash64(found) if found else 0
@@ -308,8 +250,35 @@ def _places(row: Any, plan: PlanText) -> None:
         beneficiaries = venues
         row["flags"] |= BENEFICIARY_FROM_VENUE
     row["beneficiaries"][0] = codes.country_words(beneficiaries)
-    found = (town for city, country in plan.venues if city for town in towns.towns(city, country))
-    _fill(row, "cities", (codes.hash32(town) for town in found))
+    _put_cities(row, [town for city, country in plan.venues if city for town in towns.towns(city, country)], given=True)
+
+
+def _put_cities(row: Any, found: Iterable[str], *, given: bool = False) -> None:
+    towns_found = list(found)
+    if not (given and all(map(places.known_countries_of_city, towns_found))):
+        row["flags"] |= CITIES_UNSURE
+    _fill(row, "cities", map(codes.hash32, towns_found))
+
+
+def _mentions(row: Any, plan: PlanText, title: words.TitleParts, told: words.TitleParts) -> None:
+    """Countries that the texts, the names of towns, or else the name of the owner bring to mind."""
+    of_towns = _homes(town for city, country in plan.venues if city and not country for town in towns.towns(city, None))
+    owners = frozenset(country for name in plan.names for country in words.take_apart(name).countries)
+    regions = title.regions or told.regions
+    found: Iterable[str] = title.countries | of_towns | _homes(title.cities) or told.countries or _homes(told.cities)
+    if not found and regions:
+        found = [country for region in regions for country in places.countries_of_region(region)]
+        row["flags"] |= COUNTRIES_OF_REGION
+    elif not found and len(owners) == 1:
+        found = owners
+        row["flags"] |= COUNTRIES_FOR_ONLY
+    elif regions and not of_towns:
+        row["flags"] |= COUNTRIES_FOR_ONLY
+    row["mentions"][0] = codes.country_words(found)
+
+
+def _homes(cities: Iterable[str]) -> frozenset[str]:
+    return frozenset(filter(None, map(places.country_of_city, cities)))
 
 
 def _texts(row: Any, plan: PlanText) -> None:
@@ -335,7 +304,8 @@ def _texts(row: Any, plan: PlanText) -> None:
     row["mode"] = codes.index_of(plan.mode or title.mode, codes.MODES)
     row["year"], row["edition"] = title.year or 0, title.edition or 0
     row["phase"], row["module"] = title.phase or 0, title.module or 0
-    row["mentions"][0] = codes.country_words(title.countries or told.countries)
+    _mentions(row, plan, title, told)
+    _fill(row, "regions", map(codes.hash32, title.regions | told.regions | set(plan.beneficiary_regions)))
     own = {named.organisation_key(name) for name in plan.names} - {""}
     others = {named.organisation_key(name) for name in plan.named} | title.organisations | told.organisations
     _fill(row, "own", (codes.hash64(key) for key in own))
@@ -344,7 +314,7 @@ def _texts(row: Any, plan: PlanText) -> None:
     said = {stem for name in (*cities, *names.values()) for stem in words.stems(name)}
     row["grams"][0] = _grams(stem for stem in words.stems(plan.title) if stem not in said)
     if not row["cities"].any():
-        _fill(row, "cities", (codes.hash32(city) for city in title.cities))
+        _put_cities(row, title.cities or told.cities)
     if (
         row["precision"] != _DAY and plan.status != "postponed"
     ):  # the old days of a postponed plan are in its texts still
@@ -358,7 +328,7 @@ def _put_told(row: Any, found: days.Told | None) -> None:
     if found and found.precision != "season" and not row["start"]:
         row["flags"] |= DATES_FROM_TEXT
         _put_dates(row, interval(found.start, found.end, found.precision), found.precision)
-    elif found and found.precision != "month":
+    elif found and found.precision in ("day", "season"):
         row["season"] = date(days.NO_YEAR, found.start.month, found.start.day).timetuple().tm_yday
 
 
@@ -368,6 +338,8 @@ def _days_told(plan: PlanText, title: words.TitleParts) -> days.Told | None:
     if title.year and len(title.months) == 1:
         first = date(title.year, next(iter(title.months)), 1)
         return days.Told(first, first, "month")
+    if title.year:
+        return days.Told(date(title.year, 1, 1), date(title.year, 12, 31), "year")
     return None
 
 

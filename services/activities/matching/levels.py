@@ -22,13 +22,20 @@ _CAPACITY = np.array([False, *(code in codes.CAPACITY_BUILDING for code in codes
 _RELATED = np.uint64(codes.bits_of(codes.RELATED_AUDIENCES, codes.AUDIENCES))
 _ONLINE, _IN_PERSON = codes.index_of("online", codes.MODES), codes.index_of("in_person", codes.MODES)
 _TIER_WORTH = np.array([0, 1, 4, 8])
+_COUNTED = ("edition", "phase", "module")
 _OWN_WORD = 3
 """The tier of a title's own words, which do not survive translation; concepts (tiers 1 and 2) do."""
 
 
 def _city(one: Array, other: Array) -> Array:
     known = (one["cities"][:, 0] != 0) & (other["cities"][:, 0] != 0)
-    return pick("city", (~known, "unknown"), (meets(one["cities"], other["cities"]), "same"), default="other")
+    return pick(
+        "city",
+        (~known, "unknown"),
+        (meets(one["cities"], other["cities"]), "same"),
+        (read_from_text(features.CITIES_UNSURE, one, other), "other in the text"),
+        default="other",
+    )
 
 
 def _count(bits: Array) -> Array:
@@ -36,7 +43,8 @@ def _count(bits: Array) -> Array:
 
 
 def _country(one: Array, other: Array) -> Array:
-    """Where it is held; a posting that gives no venue says it in its title or text, perhaps."""
+    """Where it is held; a posting that gives no venue says it in its title or text, perhaps. Where the owner is at home speaks
+    for a likeness only: a donor trains people elsewhere."""
 
     def place(rows: Array) -> tuple[Array, Array]:
         venue: Array = rows["venue_countries"]
@@ -47,14 +55,30 @@ def _country(one: Array, other: Array) -> Array:
     told: Array = told_a & told_b
     shared: Array = np.any(a & b, axis=1)
     known: Array = np.any(a, axis=1) & np.any(b, axis=1)
+    region = _stands_in(features.COUNTRIES_OF_REGION, one, told_a) | _stands_in(
+        features.COUNTRIES_OF_REGION, other, told_b
+    )
+    mild = _stands_in(features.COUNTRIES_FOR_ONLY, one, told_a) | _stands_in(features.COUNTRIES_FOR_ONLY, other, told_b)
     return pick(
         "country",
         (~known, "unknown"),
         (shared & told, "same"),
+        (shared & region, "in the region"),
         (shared, "in the text"),
+        (mild, "unknown"),
         (told, "other"),
         default="other in the text",
     )
+
+
+def _stands_in(flag: int, rows: Array, given: Array) -> Array:
+    """Whether what stands in for the countries of a text is what is compared."""
+    return ~given & ((rows["flags"] & flag) != 0)
+
+
+def _region(one: Array, other: Array) -> Array:
+    """A region that both speak of, wherever in it the activity is."""
+    return pick("region", (meets(one["regions"], other["regions"]), "same"), default="unknown")
 
 
 def _beneficiaries(one: Array, other: Array) -> Array:
@@ -120,6 +144,7 @@ def _spelling(one: Array, other: Array) -> Array:
         (alike >= 0.7, "close"),
         (alike >= 0.5, "like"),
         (alike >= 0.3, "some"),
+        (_translated(one, other), "unknown"),
         default="other",
     )
 
@@ -227,6 +252,7 @@ def _named(one: Array, other: Array) -> Array:
     return pick(
         "named",
         (apart & names & named, "both"),
+        (apart & (names | named) & third, "one and a third"),
         (apart & (names | named), "one"),
         (apart & third, "a third"),
         default="unknown",
@@ -241,10 +267,13 @@ def _same(field: str, column: str) -> Level:
 
 
 def _ordinal(one: Array, other: Array) -> Array:
-    pairs = [(one[column], other[column]) for column in ("edition", "phase", "module")]
+    pairs = [(one[column], other[column]) for column in _COUNTED]
     both = [(a != 0) & (b != 0) for a, b in pairs]
     apart = either([known & (a != b) for known, (a, b) in zip(both, pairs, strict=True)])
-    one_only = either([(a != 0) != (b != 0) for a, b in pairs])
+    # "the first of its kind" says one of two, and the other need not
+    counted = [(a, b) if column != "edition" else (np.where(a == 1, 0, a), np.where(b == 1, 0, b))
+               for column, (a, b) in zip(_COUNTED, pairs, strict=True)]  # fmt: skip
+    one_only = either([((a != 0) != (b != 0)) & ~known for known, (a, b) in zip(both, counted, strict=True)])
     same = either(both)
     return pick("ordinal", (apart, "other"), (same, "same"), (one_only, "one"), default="unknown")
 
@@ -279,6 +308,7 @@ LEVELS: Mapping[str, Level] = MappingProxyType(
         "dates": dates,
         "city": _city,
         "country": _country,
+        "region": _region,
         "beneficiaries": _beneficiaries,
         "title": _title,
         "spelling": _spelling,

@@ -11,8 +11,11 @@ from shared.vocabulary import VOCABULARIES
 _PLAIN = {
     ("city", "same"): "same city",
     ("city", "other"): "different cities",
+    ("city", "other in the text"): "different towns, as far as is known",
     ("country", "in the text"): "same country, as far as the texts tell",
+    ("country", "in the region"): "the country of one in the region of the other",
     ("country", "other in the text"): "different countries, as far as the texts tell",
+    ("region", "same"): "both speak of the same region",
     ("spelling", "same"): "titles spelled the same",
     ("spelling", "close"): "titles spelled much alike",
     ("spelling", "like"): "titles spelled somewhat alike",
@@ -49,6 +52,7 @@ _PLAIN = {
     ("language", "shared"): "a shared language",
     ("language", "other"): "different languages",
     ("named", "one"): "one names the other as partner or funder",
+    ("named", "one and a third"): "one names the other as partner or funder, and both the same third organisation",
     ("named", "both"): "each names the other as partner or funder",
     ("reference", "same"): "same reference",
     ("series", "same"): "same series",
@@ -150,7 +154,13 @@ def _dates(level: str, a: Features, b: Features) -> str:
         return f"dates apart ({' and '.join(spans)})"
     if len(spans) == 1:
         return f"same period ({spans[0]})"
-    lead = "dates overlap" if level in {"close", "half", "touch"} else "dates agree as far as they are known"
+    if level == "same start":
+        return f"same first day ({' and '.join(spans)})"
+    lead = (
+        "dates overlap"
+        if level in {"close", "half", "touch", "a day of it"}
+        else "dates agree as far as they are known"
+    )
     return f"{lead} ({' and '.join(spans)})"
 
 

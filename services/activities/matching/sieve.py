@@ -71,10 +71,16 @@ class Sifted(NamedTuple):
         return {field: NAMES[field][int(self.levels[field][number])] for field in LEVELS}
 
 
-def sift(left: Side, right: Side, weights: Weights, hopeful: Hopeful) -> Sifted:
-    """The pairs of two sides, of one length or the left one a `One`, that may matter to the end."""
+def sift(left: Side, right: Side, weights: Weights, hopeful: Hopeful, priors: Array | None = None) -> Sifted:
+    """The pairs of two sides, of one length or the left one a `One`, that may matter to the end.
+
+    priors: [2, pairs], where they differ by pair; else those of the table.
+    """
     alive = np.arange(len(right))
-    sums = np.full(len(right), weights.both(weights.prior), np.int64)
+    if priors is None:
+        sums = np.full(len(right), weights.both(weights.prior), np.int64)
+    else:
+        sums = (priors[0].astype(np.int64) << 32) + priors[1]
     unrelated, series = apart(sums)
     reached: list[tuple[Array, dict[str, Array]]] = []
     for step, (most, most_series, most_between) in zip(STEPS, _rest(weights), strict=True):

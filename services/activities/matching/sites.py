@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from services.activities.matching import codes, words
@@ -15,6 +16,11 @@ sala salón edificio centro conferencias oficina sede lugar línea virtual por c
 raum saal gebäude konferenzzentrum büro online der die das und
 гостиница отель центр зал здание офис онлайн конференц فندق مركز قاعة مبنى مكتب 酒店 会议 中心 大楼 办公室 线上
 """
+_CHINESE = re.compile("[\u3400-\u9fff]+")
+_OF_ANY_CHINESE_VENUE = re.compile(
+    "国际|会议室|会议|会展|中心|大酒店|酒店|饭店|宾馆|大楼|大厦|大厅|厅|会场|礼堂|办公室|培训|线上|室"
+)
+_CHINESE_TITLES = re.compile("教授|博士|先生|女士|法官|检察官|警官|主任")
 _ROLES = frozenset(
     ("tbc", "tbd", "team", "staff", "unit", "trainer", "trainers", "expert", "experts", "speaker", "speakers", "consultant",
      "consultants", "facilitator", "facilitators", "mentor", "mentors", "various", "several", "confirmed")
@@ -36,12 +42,28 @@ def site_key(name: str, city: str | None, country: str | None) -> int:
         return 0
     around = words.stems(f"{city or ''} {town} {places.country_name(country) if country else ''}")
     told = set(words.stems(name)) - _any_venue() - set(around)
-    told = {word for word in told if len(word) > 1 and not word.isdigit()}
+    told = {word for word in told if len(word) > 1 and not word.isdigit()} | _chinese(name, city, country)
     return codes.hash64("\0".join((*sorted(told), "", town or str(country)))) if told else 0
 
 
+def _chinese(name: str, city: str | None, country: str | None) -> set[str]:
+    """The name of a building among characters that no spaces part: what is left without its town and what any venue has."""
+    if not (runs := "".join(_CHINESE.findall(name))):
+        return set()
+    for around in (city or "", places.country_name(country, "zh") if country else ""):
+        runs = runs.replace(around, " ") if _CHINESE.fullmatch(around) else runs
+    left = "".join(_OF_ANY_CHINESE_VENUE.sub(" ", runs).split())
+    return {places.fold(left)} if len(left) > 1 else set()
+
+
 def person_key(name: str) -> str:
-    """One key for "Dr Maria Silva" and "SILVA, Maria"; empty for what names nobody in particular ("two UNODC experts")."""
+    """One key for "Dr Maria Silva" and "SILVA, Maria", for 张伟 and "Zhang Wei"; empty for what names nobody in particular ("two
+    UNODC experts")."""
+    written = _CHINESE_TITLES.sub("", name).strip()
+    if (
+        _CHINESE.fullmatch(written) and 1 < len(written) < 5
+    ):  # the family's name comes first, and is one character nearly always
+        name = f"{written[0]} {written[1:]}"
     told = {word for word in places.fold(name).replace(",", " ").replace(".", " ").split() if len(word) > 1}
     kept = sorted(told - _TITLES)
     somebody = len(kept) > 1 and not told & _ROLES and not any(c.isdigit() for c in name)

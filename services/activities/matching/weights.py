@@ -13,10 +13,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
 from itertools import pairwise
+from math import log2
 from typing import Any
 
 import numpy as np
@@ -43,13 +44,15 @@ NEUTRAL = frozenset({"unknown", "no", "other partner"})
 """Levels that say nothing by definition: never learned, always 0."""
 ORDERED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("dates", ("same", "close", "half", "touch", "days apart", "weeks apart", "a month apart", "far apart")),
+    ("dates", ("same", "same start", "touch")),
+    ("dates", ("same", "a day of it", "touch")),
     ("dates", ("same", "within the month", "within the quarter", "within the year", "far apart")),
     ("dates", ("days in the text", "other days in the text")),
     ("dates", ("apart in the text", "far apart in the text")),
     ("dates", ("same month", "other month")),
-    ("city", ("same", "other")),
+    ("city", ("same", "other in the text", "other")),
     ("country", ("same", "other in the text", "other")),
-    ("country", ("in the text", "other in the text")),
+    ("country", ("in the text", "in the region", "other in the text")),
     ("beneficiaries", ("same", "some", "other")),
     ("title", ("same", "close", "like", "some", "few", "none")),
     ("title", ("translated", "translated in part")),
@@ -63,6 +66,7 @@ ORDERED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("level", ("same", "other")),
     ("language", ("shared", "other")),
     ("named", ("both", "one", "a third")),
+    ("named", ("one and a third", "one")),
     ("ordinal", ("same", "one", "other")),
 )
 """Levels from the most alike down: against unrelated, more alike is never worth less."""
@@ -130,6 +134,31 @@ def read(document: Mapping[str, Any]) -> Weights:
         return Weights(version, _worth("prior", document["prior"]), fields)
     except (KeyError, AttributeError, TypeError) as error:
         raise ValueError(f"not a table of weights: {error}") from None
+
+
+LEARNED_AMONG, SHORT, HANDFUL = 1_500, 200, 100
+"""Plans in each list that the shipped prior was learned from; a list shorter than the second counts as that; and under the third,
+the fewer rows there are the less they say of how lists are made."""
+TWO_LISTS = 200, 100
+"""What a pair of two lists gains, in 1/100 bit, against unrelated and against a series. One bit against unrelated, since who keeps
+a list does not put one activity on it twice: what there is of it lies between the lists, which is half of the pairs. One more
+against both is an assumption: who lays two lists side by side has a reason to, and two rows in three of the shorter one have their
+like in the other, instead of one in three as among all plans of a field."""
+
+
+def among(weights: Weights, plans: int, *, across: bool = False) -> Weights:
+    """The same table for so many plans in lists, and pairs of one list or (`across`) of two.
+
+    Each plan has about as many others like it in a short list as in a long one, and fewer that are nothing to it: so among few
+    plans a pair is likelier the same from the start, by the ratio of the lengths. (Measured on generated lists of 50:
+    calibration error 0.13 without this, 0.03 with it.) A longer list has more of everything that rules a pair out, years and
+    countries, and never less than the shipped prior.
+    """
+    among_few = 100 * log2(LEARNED_AMONG / max(plans, SHORT))
+    more = [among_few + TWO_LISTS[0], TWO_LISTS[1]] if across else [among_few, 0]
+    known = min(1, plans / HANDFUL) if more[0] > 0 else 0
+    unrelated, series = (was + round(known * gained) for was, gained in zip(weights.prior, more, strict=True))
+    return replace(weights, prior=(unrelated, series))
 
 
 def document(weights: Weights) -> dict[str, Any]:

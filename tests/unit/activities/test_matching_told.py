@@ -21,6 +21,17 @@ DAYS = [
     ("Baku, 2026-05-03", (date(2026, 5, 3), date(2026, 5, 3), "day")),
     ("Held in Accra in February 2025, at the ministry", (date(2025, 2, 1), date(2025, 2, 28), "month")),
     ("On 24 – 27 September, Medellín welcomed them", (date(2000, 9, 24), date(2000, 9, 27), "season")),
+    ("Vom 3. bis 5. Mai 2026", (date(2026, 5, 3), date(2026, 5, 5), "day")),
+    ("Decorreu de 3 a 5 de maio de 2026, na Praia", (date(2026, 5, 3), date(2026, 5, 5), "day")),
+    ("С 3 по 5 мая 2026 года в Ташкенте", (date(2026, 5, 3), date(2026, 5, 5), "day")),
+    ("в период с 3 по 5 мая 2026 г.", (date(2026, 5, 3), date(2026, 5, 5), "day")),
+    ("entre los días 3 y 5 de mayo de 2026", (date(2026, 5, 3), date(2026, 5, 5), "day")),
+    ("held between 3 and 5 May 2026", (date(2026, 5, 3), date(2026, 5, 5), "day")),
+    ("los días 3, 4 y 5 de mayo de 2026", (date(2026, 5, 3), date(2026, 5, 5), "day")),
+    ("Accra, 14 May 2026 – Last week, on 5-8 May 2026, judges", (date(2026, 5, 5), date(2026, 5, 8), "day")),
+    ("Accra, 14 May 2026 – On 5-8 May judges met", (date(2026, 5, 5), date(2026, 5, 8), "day")),
+    ("Lima, 4 January 2027 – On 14-18 December judges met", (date(2026, 12, 14), date(2026, 12, 18), "day")),
+    ("Lima, 4 January 2027 – On 14-18 August judges met", (date(2027, 1, 4), date(2027, 1, 4), "day")),
     ("Apply by 3 May 2026. Held on 5 June 2026, 25 officials came.", (date(2026, 6, 5), date(2026, 6, 5), "day")),
     ("On 5 June 2026 as in March 2025", (date(2026, 6, 5), date(2026, 6, 5), "day")),
 ]
@@ -29,7 +40,8 @@ SILENT = [
     "on 3 May 2026 and again on 9 June 2026",
     "the project runs from 1 January 2024 to 31 December 2026",
     "Module 2.7.5, 25 participants from 12 countries",
-    "Vom 3. bis 5. Mai 2026",
+    "bis 5. Mai 2026",
+    "с 5 мая 2026 года",
     "before 3 May 2026",
 ]
 

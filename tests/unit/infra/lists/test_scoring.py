@@ -12,6 +12,7 @@ from infra.lists.tables import open_table
 from services.activities.matching import engine
 from services.activities.matching.features import Features
 from services.activities.matching.sieve import Side
+from services.activities.matching.weights import SHIPPED, TWO_LISTS, among
 from tests.unit.infra.lists.test_match import OURS, THEIRS, lines, many
 
 
@@ -42,10 +43,32 @@ def test_no_pair_is_dropped_that_the_engine_would_keep(run: Run, least: float) -
 
 
 def test_the_reasons_are_the_engines_own(run: Run) -> None:
-    one_by_one = matches(run)
-    pairs = list(one_by_one)
-    for pair, told in zip(pairs, Explainer(run.shelf).explain(pairs), strict=True):
-        match = one_by_one[pair]
+    every = [Features(run.posting(i).plan_id, run.shelf.rows[i].tobytes()) for i in range(len(run.shelf))]
+    pairs, explainer = list(combinations(range(len(every)), 2)), Explainer(run.shelf)
+    for (a, b), told in zip(pairs, explainer.explain(pairs), strict=True):
+        match = engine.compare(every[a], every[b], explainer.weights(a, b))
         assert told["contributions"] == [vars(row) for row in match.contributions]
         assert (told["prior"], told["weights_version"]) == (match.prior, match.weights_version)
         assert told["sentence"]
+
+
+def test_among_few_rows_and_between_two_lists_a_pair_is_likelier_the_same(tmp_path: Path) -> None:
+    ours, theirs = (
+        lines(tmp_path / name, many(count, 9)) for name, count in (("ours.jsonl", 80), ("theirs.jsonl", 120))
+    )
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    with Run([open_table(ours), open_table(theirs)], Options(processes=1), folder) as read:
+        explainer = Explainer(read.shelf)
+    (same_list, two_lists), series = explainer.priors(np.array([0, 0]), np.array([1, 80])).tolist()
+    assert SHIPPED.prior[0] + 250 < same_list < SHIPPED.prior[0] + 330  # log2(1500 / 200) is 2.9 bits
+    assert two_lists == same_list + TWO_LISTS[0]
+    assert series == [SHIPPED.prior[1], SHIPPED.prior[1] + TWO_LISTS[1]]
+    assert explainer.weights(0, 80).prior == (two_lists, series[1])
+
+
+def test_a_handful_of_rows_and_a_long_list_keep_the_prior() -> None:
+    assert among(SHIPPED, 1_500) == among(SHIPPED, 100_000) == among(SHIPPED, 100_000, across=True) == SHIPPED
+    assert among(SHIPPED, 6, across=True).prior[0] - SHIPPED.prior[0] < 35
+    priors = [among(SHIPPED, plans).prior[0] for plans in (5, 20, 60, 100, 200)]
+    assert priors == sorted(priors)
