@@ -13,13 +13,13 @@ from bench.measure import Result
 from infra.native.errors import NativeError
 from shared import logs, sqlite
 
-NAMES = ("post", "relay", "fanout", "chain")
+NAMES = ("post", "relay", "fanout", "chain", "audit")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Ours beside the bare thing, in one run.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all of them without one")
-    parser.add_argument("--quick", action="store_true", help="small rounds: about two minutes for all four")
+    parser.add_argument("--quick", action="store_true", help="small rounds: about two minutes for all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the ratios as a page for bench/results/")
     given = parser.parse_args()

@@ -86,6 +86,7 @@ def _service(name: str, data: DataFolder, clock: Clock, ids: Ids, bus: Bus, furt
         "migrate_at_start": True,
         "data_dir": data.path,
         "replica": "embedded",  # the folder's lock sees to it that there is one
+        "audit_key": data.secret("audit.key", random_key),
         **_secrets(name, data),
         **further,
     }

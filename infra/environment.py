@@ -12,9 +12,9 @@ REPLICAS: Final[Mapping[str, int]] = {ACTIVITIES: 2, PARTNERS: 1, NOTIFICATIONS:
 """Process -> how many. Partners can have more, too; its load does not ask for it."""
 
 SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
-    ACTIVITIES: (),
-    PARTNERS: ("PARTNERS_BOOTSTRAP_KEY",),
-    NOTIFICATIONS: ("NOTIFICATIONS_CURSOR_KEY",),
+    ACTIVITIES: ("AUDIT_KEY",),
+    PARTNERS: ("PARTNERS_BOOTSTRAP_KEY", "AUDIT_KEY"),
+    NOTIFICATIONS: ("NOTIFICATIONS_CURSOR_KEY", "AUDIT_KEY"),
     DASHBOARD: ("DASHBOARD_SESSION_KEY",),
 }
 """Process -> secrets that all of its replicas share (besides the password in its database's URL)."""

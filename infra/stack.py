@@ -105,6 +105,7 @@ def _environment(
     secrets = {
         "PARTNERS_BOOTSTRAP_KEY": data.secret(data.admin_key.name, new_api_key),
         "NOTIFICATIONS_CURSOR_KEY": data.secret("cursor.key", random_key),
+        "AUDIT_KEY": data.secret("audit.key", random_key),
         "DASHBOARD_SESSION_KEY": data.secret("session.key", random_key),
     }
     found = {**os.environ, "CONVENE_DATA": str(data.path)}

@@ -79,7 +79,9 @@ def require(principal: Principal, grant: str) -> None:
 
 async def _whoever(request: Request) -> Principal:
     authenticator: Authenticator = request.app.state.authenticator
-    return await authenticator.principal(request.headers.get("authorization"))
+    found = await authenticator.principal(request.headers.get("authorization"))
+    request.state.principal = found.id  # whom a refusal is counted for
+    return found
 
 
 async def _myself(principal: Annotated[Principal, Depends(_whoever)]) -> Principal:

@@ -1,4 +1,4 @@
-"""What may be forgotten: answers to old idempotency keys, published outbox rows, old inbox notes.
+"""What may be forgotten: answers to old idempotency keys, published outbox rows, old inbox notes, counts of refusals.
 
 Deleting twice changes nothing, so every replica may do it and no lease is needed. The inbox may be pruned because the
 sequence guard (`applied`, kept for ever) stops what comes later still; the outbox is kept long enough to publish again
@@ -11,6 +11,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import delete
 
+from shared.audit.refusals import KEEP as KEEP_REFUSALS
 from shared.clock import Clock
 from shared.db import Database, affected, is_transient
 from shared.idempotency import KEEP as KEEP_ANSWERS
@@ -26,11 +27,12 @@ EVERY = 3600.0
 async def tidy(db: Database, kernel: Kernel, clock: Clock) -> int:
     """One round. Returns how many rows went."""
     now = clock.now()
-    outbox, inbox, answers = kernel.outbox, kernel.inbox, kernel.idempotency
+    outbox, inbox, answers, refusals = kernel.outbox, kernel.inbox, kernel.idempotency, kernel.auditing.refusals
     old = (
         delete(answers).where(answers.c.at < now - KEEP_ANSWERS),
         delete(outbox).where(outbox.c.published_at < now - KEEP_FACTS),
         delete(inbox).where(inbox.c.at < now - KEEP_FACTS),
+        delete(refusals).where(refusals.c.minute < now - KEEP_REFUSALS),
     )
     gone = 0
     for statement in old:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     text,
 )
 
+from shared.audit.tables import AuditTables
 from shared.db import AutoInt, Json, UtcDateTime
 
 NAMING = {
@@ -40,6 +41,7 @@ class Kernel:
     lease        who leads in which role until when, with an epoch that fences
     idempotency  the first answer to a POST with a key, for 24 hours
     audit        one plain row per effect, written in the effect's own transaction; ids only, no names
+    auditing     the audit with what makes it checkable (shared/audit)
     """
 
     def __init__(self, metadata: MetaData) -> None:
@@ -95,19 +97,8 @@ class Kernel:
             Column("body", Text, nullable=False),
             Column("at", UtcDateTime, nullable=False, index=True),
         )
-        self.audit = Table(
-            "audit",
-            metadata,
-            Column("seq", AutoInt, primary_key=True, autoincrement=True),
-            Column("at", UtcDateTime, nullable=False),
-            Column("actor", String(100), nullable=False),
-            Column("action", String(100), nullable=False),
-            Column("subject", String(64), nullable=False, index=True),
-            Column("version", Integer, nullable=False),
-            Column("detail", Json, nullable=False),
-            Column("trace_id", String(32)),
-            sqlite_autoincrement=True,
-        )
+        self.auditing = AuditTables(metadata)
+        self.audit = self.auditing.rows
 
 
 class RegistryTables:

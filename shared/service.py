@@ -16,6 +16,8 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
+from shared.audit.refusals import Refusals
+from shared.audit.sealing import Sealer, Sealing
 from shared.bus.dispatch import Before, Dispatcher, Subscription
 from shared.bus.parking import TooManyParked, dead_letter_topic
 from shared.bus.port import Bus, BusUnavailable, Topic
@@ -39,6 +41,7 @@ class Runtime:
     publishes   the topics this service owns (created at start, with the dead-letter topics of its consumers)
     replica     a name that survives restarts, where nothing else can run under it: leases are taken up again at once
     topics      further topics to create, e.g. those of a reader that is not a subscription
+    sealing     how the audit is sealed and signed
     """
 
     name: str
@@ -52,6 +55,7 @@ class Runtime:
     owns_bus: bool = True
     replica: str | None = None
     topics: Sequence[Topic] = ()
+    sealing: Sealing = field(default_factory=Sealing)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: dict[str, Task] = field(default_factory=dict[str, Task])
@@ -66,6 +70,10 @@ class Runtime:
         self.leases = Leases(self.db, self.kernel.lease, holder, self.clock, ttl=self.lease_ttl)
         self.relay = Relay(self.db, self.kernel.outbox, self.leases, self.bus, self.clock)
         self.edge = Edge(self.db, self.kernel, self.clock, self.leases, self.relay)
+        self.refusals = Refusals(self.db, self.kernel.auditing, self.clock)
+        sealer = Sealer(self.db, self.kernel.auditing, self.leases, self.clock, service=self.name, sealing=self.sealing)
+        self._tasks["audit"] = sealer.run
+        self._tasks["refusals"] = self.refusals.run
         self._tasks["housekeeping"] = lambda stop: keep_tidy(self.db, self.kernel, self.clock, stop)
 
     @property

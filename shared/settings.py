@@ -3,6 +3,7 @@
 What all services share (the bus, telemetry, the demo's clock) is read without prefix: `BUS_URL`, `OTEL_...`.
 """
 
+import base64
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -10,6 +11,8 @@ from typing import Self
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.audit.notes import SEED_BYTES
+from shared.audit.sealing import Sealing
 from shared.bus.security import BusSecurity, Mechanism, Protocol
 
 
@@ -61,6 +64,29 @@ class ServiceSettings(BaseSettings):
         description="a name kept over restarts, where no second process can have it; then leases are taken up again at once",
     )
     lease_ttl: float = Field(9.0, description="seconds a silent leader keeps its office")
+    audit_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("audit_key", "AUDIT_KEY"),
+        description="32 random bytes in base64url, the same for all services and replicas: the keys that sign checkpoints of "
+        "the audit are made of it; without, each service draws one and keeps it in its database",
+    )
+    audit_key_file: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("audit_key_file", "AUDIT_KEY_FILE"),
+        description="a file with nothing but that key, in its place",
+    )
+    audit_seal_seconds: float = Field(
+        1.0,
+        gt=0,
+        validation_alias=AliasChoices("audit_seal_seconds", "AUDIT_SEAL_SECONDS"),
+        description="how often rows of the audit get their place in the tree",
+    )
+    audit_checkpoint_seconds: float = Field(
+        60.0,
+        ge=0,
+        validation_alias=AliasChoices("audit_checkpoint_seconds", "AUDIT_CHECKPOINT_SECONDS"),
+        description="after how long at most what was sealed is under a signed checkpoint",
+    )
     otel_endpoint: str | None = Field(
         None, validation_alias=AliasChoices("otel_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT")
     )
@@ -80,6 +106,21 @@ class ServiceSettings(BaseSettings):
         _ = self.bus_security
         return self
 
+    @model_validator(mode="after")
+    def _audit_key_is_one(self) -> Self:
+        _ = self.sealing
+        return self
+
+    @property
+    def sealing(self) -> Sealing:
+        """How the audit is sealed. Raises ValueError for a key that is none, or cannot be read."""
+        given = self.audit_key.get_secret_value() if self.audit_key else None
+        if self.audit_key_file:
+            if given:
+                raise ValueError("AUDIT_KEY or AUDIT_KEY_FILE, not both")
+            given = _read(self.audit_key_file)
+        return Sealing(_key(given) if given else None, self.audit_seal_seconds, self.audit_checkpoint_seconds)
+
     @property
     def bus_security(self) -> BusSecurity:
         """Raises ValueError for what does not go together, or cannot be read."""
@@ -93,6 +134,17 @@ class ServiceSettings(BaseSettings):
         return BusSecurity(
             self.bus_security_protocol, self.bus_sasl_mechanism, self.bus_sasl_username, password, self.bus_ca_file
         )
+
+
+def _key(text: str) -> bytes:
+    text = text.strip()
+    try:
+        found = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except ValueError as error:
+        raise ValueError("AUDIT_KEY must be base64url") from error
+    if len(found) != SEED_BYTES:
+        raise ValueError(f"AUDIT_KEY must be {SEED_BYTES} bytes in base64url")
+    return found
 
 
 def _read(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.audit.leaves import check_detail
 from shared.clock import Clock
 from shared.cloudevent import Event, event_type
 from shared.db import Database
@@ -73,7 +74,8 @@ class UnitOfWork:
         return event
 
     def note(self, action: str, subject: str, version: int, detail: Mapping[str, Any] | None = None) -> None:
-        """An audit row: who did what to which version. Ids and codes only."""
+        """An audit row: who did what to which version. Ids and codes only: texts, whole numbers, lists of them."""
+        check_detail(detail or {})
         self._notes.append(
             {
                 "at": self.clock.now(),

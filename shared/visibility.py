@@ -266,6 +266,43 @@ def concern(principal: Principal, seen: AlertSight, sides: Mapping[str, Facts]) 
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Affair:
+    """What an effect in the audit was about, as it is now.
+
+    plans       every plan that it names; groups: for an alert or a decision, those on the alert (as in `sight_of_alert`)
+    partners    whose affair it is where it names no plan; people: the same
+    """
+
+    plans: Mapping[str, Facts] = field(default_factory=dict[str, Facts])
+    groups: Mapping[str, int] | None = None
+    partners: frozenset[str] = frozenset()
+    people: frozenset[str] = frozenset()
+
+
+def audited(principal: Principal, affair: Affair | None) -> bool:
+    """Whether a row of the audit is shown to this principal: who acted when on which id, no content.
+
+    One's own partner's plans, and those that one posted or coordinates, all of them in full sight; of alerts and decisions
+    what is explained. Administrators see what concerns no plan (people, keys, weights): the role alone shows them none.
+    None, for what is not known any more, is theirs alone.
+    """
+    if affair is None or not affair.plans:
+        own = affair and (principal.partners & affair.partners or principal.person in affair.people)
+        return "administrator" in principal.roles or bool(own)
+    on_alert = {plan: affair.plans[plan] for plan in affair.groups} if affair.groups else {}
+    return (
+        all(_sees(principal, facts) for facts in affair.plans.values())
+        and any(_concerns(principal, facts) for facts in affair.plans.values())
+        and (not on_alert or sight_of_alert(principal, on_alert, groups=affair.groups).explained)
+    )
+
+
+def _concerns(principal: Principal, facts: Facts) -> bool:
+    own = facts.owner in principal.partners or (principal.signed_in and principal.person == facts.poster)
+    return own or _coordinates(principal, facts)
+
+
 def facts_to_json(facts: Facts) -> dict[str, object]:
     """For read models; sorted, so that equal facts are equal texts."""
     return {

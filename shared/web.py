@@ -337,6 +337,7 @@ class TraceRequests:
                     route = getattr(scope.get("route"), "path", "")
                     current.update_name(f"{scope['method']} {route}".strip())
                     current.set_attribute("http.response.status_code", message["status"])
+                    _count_refusal(scope, message["status"])
                 await send(message)
 
             try:
@@ -349,3 +350,9 @@ class TraceRequests:
                 current.set_status(StatusCode.ERROR, type(error).__name__)
                 response = await _on_crash(Request(scope), error)
                 await response(scope, receive, named)
+
+
+def _count_refusal(scope: Scope, status: int) -> None:
+    runtime = getattr(scope["app"].state, "runtime", None)
+    if runtime is not None:
+        runtime.refusals.count(scope, status)

@@ -237,6 +237,27 @@ class Weights(_Group):
         return self._run(calls.install_weights(table, reason, key))
 
 
+class Audit(_Group):
+    """What was done, and the proof that it was not changed since. service: activities, partners, notifications."""
+
+    def keys(self, service: str) -> Resource:
+        return self._run(calls.get(Resource, "audit", service, "keys"))
+
+    def latest(self, service: str) -> Resource:
+        """The newest signed checkpoint; its `note` is what to keep."""
+        return self._run(calls.get(Resource, "audit", service, "checkpoints", "latest"))
+
+    def entries(self, service: str, **filters: Any) -> Iterator[Resource]:
+        """The effects that concern you, each with its proof: `size`, `subject`, `limit` per page."""
+        return self._all(Resource, "audit", service, "entries", query=filters)
+
+    def inclusion(self, service: str, leaf: int, size: int) -> Resource:
+        return self._run(calls.get(Resource, "audit", service, "inclusion", query={"leaf": leaf, "size": size}))
+
+    def consistency(self, service: str, older: int, size: int) -> Resource:
+        return self._run(calls.get(Resource, "audit", service, "consistency", query={"from": older, "size": size}))
+
+
 class Deadletters(_Group):
     """Messages that a service's consumers gave up on (for administrators). service: activities, partners, ..."""
 
@@ -285,6 +306,7 @@ class Convene:
         self.inbox = Inbox(self.run)
         self.deadletters = Deadletters(self.run)
         self.weights = Weights(self.run)
+        self.audit = Audit(self.run)
 
     def run(self, call: Call[T], /) -> T:
         """Carry out a request, with its retries. Raises ConveneError or Unreachable."""

@@ -8,6 +8,7 @@ import typer
 
 from infra.cli import (
     alerts,
+    audit,
     contracts,
     following,
     inbox,
@@ -48,6 +49,7 @@ app.add_typer(alerts.activities, name="activities", help="What really takes plac
 app.add_typer(following.events, name="events", help="What happens, as it happens.")
 app.add_typer(inbox.app, name="inbox", help="Alerts that wait for you.")
 app.add_typer(weights.app, name="weights", help="What likeness is worth, corrected by what was decided.")
+app.add_typer(audit.app, name="audit", help="What was done, and proof that nobody changed it since.")
 app.add_typer(operating.deadletters, name="deadletters", help="Messages that a consumer gave up on.")
 app.command()(operating.login)
 app.command()(operating.doctor)

@@ -10,10 +10,12 @@ from services.activities.consumers import MATCHER, subscriptions
 from services.activities.handlers.timers import reread, wake_snoozed
 from services.activities.matching.features import build_tables
 from services.activities.orm import kernel, known
+from services.activities.queries.audit import ActivityAffairs
 from services.activities.settings import ActivitiesSettings
 from services.activities.uow.unit import SOURCE, TOPIC, ActivitiesUnit
 from services.activities.uow.weights import digest_of_rules, rescore_if_other
 from shared import migrations
+from shared.audit.api import audit_router
 from shared.auth import Authenticator
 from shared.bus.factory import make_bus
 from shared.bus.port import Bus
@@ -57,6 +59,7 @@ def build(
         lease_ttl=settings.lease_ttl,
         owns_bus=bus is None,
         replica=settings.replica,
+        sealing=settings.sealing,
     )
     digest = digest_of_rules(settings.overlap_rules)
 
@@ -81,6 +84,7 @@ def build(
         plans.router,
         alerts.router,
         weights.router,
+        audit_router(runtime, known, ActivityAffairs()),
         deadletter_router(runtime, NAME),
         health_router(runtime),
     ):

@@ -13,6 +13,7 @@ from services.notifications.consumers.registry import subscriptions
 from services.notifications.handlers.feed import CONSUMER
 from services.notifications.handlers.pruning import prune
 from services.notifications.orm import kernel, known
+from services.notifications.queries.audit import NotificationAffairs
 from services.notifications.queries.feed import Feed
 from services.notifications.settings import NotificationsSettings
 from services.notifications.stream.cursor import sealer_for
@@ -20,6 +21,7 @@ from services.notifications.stream.door import Door
 from services.notifications.stream.hub import Hub
 from services.notifications.stream.live import Rhythm
 from services.notifications.uow import TOPIC
+from shared.audit.api import audit_router
 from shared.auth import Authenticator
 from shared.bus.factory import make_bus
 from shared.bus.parking import dead_letter_topic
@@ -66,6 +68,7 @@ def build(
         lease_ttl=settings.lease_ttl,
         owns_bus=bus is None,
         replica=settings.replica,
+        sealing=settings.sealing,
         topics=[each for topic in TOPICS for each in (Topic(topic), Topic(dead_letter_topic(topic, CONSUMER), 1))],
     )
     authenticator = Authenticator(db, known, clock)
@@ -102,6 +105,7 @@ def build(
     app.include_router(inbox_router(doors, ids))
     parked = Source(CONSUMER, TOPICS, projector.apply, lambda name: name.partition(".")[0] in FAMILIES)
     app.include_router(deadletter_router(runtime, NAME, others=[parked]))
+    app.include_router(audit_router(runtime, known, NotificationAffairs()))
     app.include_router(health_router(runtime))
     return app
 

@@ -9,9 +9,11 @@ from services.partners.consumers import subscriptions
 from services.partners.domain.errors import Rejected
 from services.partners.events import TOPIC
 from services.partners.handlers.bootstrap import bootstrap
+from services.partners.queries import PartnerAffairs
 from services.partners.settings import PartnersSettings
 from services.partners.uow import LANE, PartnersUnitOfWork
 from shared import migrations
+from shared.audit.api import audit_router
 from shared.auth import Authenticator
 from shared.bus.factory import make_bus
 from shared.bus.port import Bus
@@ -59,6 +61,7 @@ def build(
         lease_ttl=settings.lease_ttl,
         owns_bus=bus is None,
         replica=settings.replica,
+        sealing=settings.sealing,
     )
     for subscription in subscriptions():
         runtime.subscribe(subscription)
@@ -69,5 +72,6 @@ def build(
     for router in (organisations.router, organisations.actions, people.router, invitations.router, access.router):
         app.include_router(router)
     app.include_router(deadletter_router(runtime, NAME))
+    app.include_router(audit_router(runtime, orm.known, PartnerAffairs()))
     app.include_router(health_router(runtime))
     return app

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Row, Text, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.partners import orm
@@ -20,7 +20,7 @@ from services.partners.uow import api_key_of, invitation_of, organisation_of, pe
 from shared.paging import Page
 from shared.places import fold
 from shared.tokens import public_part
-from shared.visibility import Principal
+from shared.visibility import Affair, Principal
 
 # SQLModel's class attributes are typed as the values of a row; in statements they are columns.
 _organisation: Any = orm.OrganisationRow
@@ -265,3 +265,31 @@ async def _page(session: AsyncSession, statement: Any, order: Any, page: Page) -
         statement = statement.where(order > page.after[0])
     rows = (await session.execute(statement.order_by(order).limit(page.limit + 1))).scalars().all()
     return (rows[: page.limit], getattr(rows[page.limit - 1], order.key)) if len(rows) > page.limit else (rows, None)
+
+
+class PartnerAffairs:
+    """What rows of the audit are about: an organisation, or a person with their keys and invitations."""
+
+    def may_concern(self, principal: Principal) -> ColumnElement[bool]:
+        of_partner = [_lists(_person.partners, partner) for partner in sorted(principal.partners)]
+        people = select(_person.id).where(or_(_person.id == principal.person, *of_partner))
+        subject = orm.kernel.audit.c.subject
+        return or_(
+            subject.in_(sorted(principal.partners)),
+            subject.in_(people),
+            subject.in_(select(_api_key.id).where(_api_key.person.in_(people))),
+            subject.in_(select(_invitation.id).where(_invitation.person.in_(people))),
+        )
+
+    async def of(self, session: AsyncSession, rows: Sequence[Row[Any]]) -> list[Affair | None]:
+        people = {str(row.detail.get("person", row.subject)) for row in rows}
+        found = await session.execute(select(_person.id, _person.partners).where(_person.id.in_(sorted(people))))
+        partners = {row.id: frozenset(row.partners) for row in found}
+
+        def affair(row: Row[Any]) -> Affair:
+            if row.subject.startswith("org_"):
+                return Affair(partners=frozenset({row.subject}))
+            person = str(row.detail.get("person", row.subject))
+            return Affair(partners=partners.get(person, frozenset()), people=frozenset({person}))
+
+        return [affair(row) for row in rows]

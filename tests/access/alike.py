@@ -72,7 +72,7 @@ async def differences(world: World, routes: Iterable[Route]) -> list[str]:
                 (hidden, cost), (nothing, least) = answers
                 if hidden != nothing:
                     found.append(f"{route.name} to {viewer.name}: {hidden} is not {nothing}")
-                elif cost > least + EXTRA:
+                elif cost > least + EXTRA and await _least(world, viewer, route, names[0], subject) > least + EXTRA:
                     found.append(f"{route.name} to {viewer.name}: {cost} statements, {least} for what is not there")
     return found
 
@@ -88,6 +88,11 @@ def _hidden(world: World, viewer: Viewer, parameter: str) -> list[str]:
         "activity_id": {key for key, plans in world.activities.items() if plans & may.plans},
     }[parameter]
     return [each for each in SUBJECTS[parameter](world) if each not in shown]
+
+
+async def _least(world: World, viewer: Viewer, route: Route, parameter: str, subject: str) -> int:
+    """Once more, and longer: what others do beside us (relays, leases, sealers) only ever adds."""
+    return min([(await _look(world, viewer, route, parameter, subject))[1] for _ in range(5)])
 
 
 async def _look(world: World, viewer: Viewer, route: Route, parameter: str, subject: str) -> tuple[Any, int]:

@@ -172,5 +172,10 @@ ALL = (
         _refusal(lambda row: Problem("not-found", "No such plan, or it is not for you.", headers={"ETag": f'"{row.version}"'})),
         differs("GET /api/v1/plans/{plan_id}/history"),
     ),
+    Mutant(
+        "audit",
+        lambda patch: patch.setattr("shared.audit.api.audited", lambda *_: True),
+        leaks("/api/v1/audit/activities/entries", who=("administrator", "reader of itu")),
+    ),
     Mutant("log", _logged, logged),
 )  # fmt: skip

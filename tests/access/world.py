@@ -240,7 +240,11 @@ def layout(size: int) -> list[Marked]:
 @asynccontextmanager
 async def world(folder: Path, size: int = 1) -> AsyncGenerator[World]:
     data = DataFolder(folder)
-    house = embedded(data, settings={"posts_per_hour": 100_000, "poll_seconds": 0.1, "heartbeat_seconds": 0.2})
+    settings = {
+        "posts_per_hour": 100_000, "poll_seconds": 0.1, "heartbeat_seconds": 0.2,
+        "audit_checkpoint_seconds": 0,
+    }  # fmt: skip
+    house = embedded(data, settings=settings)
     queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     life = asyncio.create_task(house.app({"type": "lifespan", "state": {}}, queue.get, said.put))  # type: ignore[arg-type]

@@ -31,7 +31,11 @@ class Distributed:
         ports = free_ports(len(REPLICAS) + 1)
         self._ports = dict(zip((*REPLICAS, GATEWAY), ports, strict=True))
         self.processes: dict[str, Running] = {}
-        self._secrets = {"PARTNERS_BOOTSTRAP_KEY": self.admin, "NOTIFICATIONS_CURSOR_KEY": random_key()}
+        self._secrets = {
+            "PARTNERS_BOOTSTRAP_KEY": self.admin,
+            "NOTIFICATIONS_CURSOR_KEY": random_key(),
+            "AUDIT_KEY": random_key(),
+        }
 
     @property
     def url(self) -> str:

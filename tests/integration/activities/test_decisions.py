@@ -193,7 +193,8 @@ async def test_a_newcomer_opens_what_was_asked_and_taking_back_later_words_does_
 async def rows(service: Service) -> dict[str, int]:
     from sqlalchemy import func, select
 
-    moving = {"lease", "inbox", "applied", "alembic_version"}
+    moving = {"lease", "inbox", "applied", "alembic_version", "refusal"}
+    moving |= {"audit_log", "audit_tile", "audit_checkpoint", "audit_key"}
     async with service.db.read() as session:
         return {
             table.name: (await session.execute(select(func.count()).select_from(table))).scalar_one()

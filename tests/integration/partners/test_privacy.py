@@ -4,7 +4,7 @@ import logging
 
 import pytest
 import structlog
-from sqlalchemy import Text, cast, select
+from sqlalchemy import LargeBinary, Text, cast, select
 
 from services.partners import orm
 from tests.integration.partners.harness import House
@@ -67,7 +67,7 @@ async def tables_with(house: House, words: tuple[str, ...]) -> set[str]:
     found: set[str] = set()
     async with house.db.read() as session:
         for table in orm.metadata.sorted_tables:
-            columns = [column if column.name == "value" else cast(column, Text) for column in table.c]
+            columns = [column if isinstance(column.type, LargeBinary) else cast(column, Text) for column in table.c]
             rows = repr((await session.execute(select(*columns))).all())
             if any(word.casefold() in rows.casefold() for word in words):
                 found.add(table.name)

@@ -92,11 +92,59 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("detail", Json, nullable=False),
         sa.Column("trace_id", sa.String(length=32), nullable=True),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("leaf", AutoInt, autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit")),
+        sa.UniqueConstraint("leaf", name=op.f("uq_audit_leaf")),
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_audit_subject"), ["subject"], unique=False)
+        batch_op.create_index(
+            "ix_audit_unsealed",
+            ["seq"],
+            unique=False,
+            postgresql_where=sa.text("leaf IS NULL"),
+            sqlite_where=sa.text("leaf IS NULL"),
+        )
+
+    op.create_table(
+        "audit_checkpoint",
+        sa.Column("size", AutoInt, autoincrement=False, nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("size", name="pk_audit_checkpoint"),
+    )
+    op.create_table(
+        "audit_key",
+        sa.Column("kid", sa.String(length=8), nullable=False),
+        sa.Column("verifier", sa.String(length=300), nullable=False),
+        sa.Column("used_from", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("kid", name="pk_audit_key"),
+    )
+    op.create_table(
+        "audit_log",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("size", AutoInt, autoincrement=False, nullable=False),
+        sa.Column("seed", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_audit_log"),
+    )
+    op.create_table(
+        "audit_tile",
+        sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", AutoInt, autoincrement=False, nullable=False),
+        sa.Column("hashes", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("level", "number", name="pk_audit_tile"),
+    )
+    op.create_table(
+        "refusal",
+        sa.Column("minute", UtcDateTime(), nullable=False),
+        sa.Column("principal", sa.String(length=100), nullable=False),
+        sa.Column("route", sa.String(length=200), nullable=False),
+        sa.Column("status", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("minute", "principal", "route", "status", name="pk_refusal"),
+    )
 
     op.create_table(
         "decision",
@@ -411,9 +459,15 @@ def downgrade() -> None:
 
     op.drop_table("decision")
     with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.drop_index("ix_audit_unsealed")
         batch_op.drop_index(batch_op.f("ix_audit_subject"))
 
     op.drop_table("audit")
+    op.drop_table("refusal")
+    op.drop_table("audit_tile")
+    op.drop_table("audit_log")
+    op.drop_table("audit_key")
+    op.drop_table("audit_checkpoint")
     op.drop_table("applied")
     with op.batch_alter_table("alert_side", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_alert_side_alert"))
