@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 import httpx
 from convene import AsyncConvene, ConveneError, Unreachable
+from convene.errors import error_of
 from jinja2 import Environment, FileSystemLoader
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -53,6 +54,7 @@ class Site:
     def __init__(self, settings: DashboardSettings, transport: httpx.AsyncBaseTransport | None) -> None:
         self.sessions = Sessions(decode_key(settings.session_key.get_secret_value()), secure=settings.secure_cookies)
         self._url = settings.api_url
+        self.public_url, self.client_secret = settings.public_url, settings.client_secret
         self._transport = _Shared(transport or httpx.AsyncHTTPTransport())
         self._templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True)
         self._templates.globals |= {
@@ -68,6 +70,26 @@ class Site:
 
     def api(self, key: str | None) -> AsyncConvene:
         return AsyncConvene(self._url, key, tries=2, timeout=20, transport=self._transport)
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None, request: Request | None = None
+    ) -> dict[str, Any]:
+        """What the client has no name for. request: on whose behalf, so that the API knows where it comes from.
+
+        Raises ConveneError, Unreachable.
+        """
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        if request is not None and request.client:
+            before = request.headers.get("x-forwarded-for")
+            headers["X-Forwarded-For"] = f"{before}, {request.client.host}" if before else request.client.host
+        try:
+            async with httpx.AsyncClient(base_url=self._url, transport=self._transport, timeout=20) as http:
+                answer = await http.request(method, path, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise Unreachable(str(error)) from error
+        if answer.status_code >= 400:
+            raise error_of(answer)
+        return answer.json()
 
     async def is_known(self, key: str) -> bool:
         """Whether the registry accepts the key. Raises ConveneError where it cannot say, Unreachable where it is away."""

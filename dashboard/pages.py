@@ -9,6 +9,7 @@ from convene import AsyncConvene, ConveneError, Person
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dashboard import signing_in
 from dashboard.app import Page, Site
 from dashboard.forms import TITLES, PlanForm
 from dashboard.sessions import Visit
@@ -23,28 +24,10 @@ PATIENCE = 2.0
 
 async def home(site: Site, _: Request, visit: Visit) -> Response:
     if visit.key is None:
-        return site.page("sign_in.html", visit, error=None)
+        return await signing_in.sign_in_page(site, visit)
     async with site.api(visit.key) as api:
-        return site.page("home.html", visit, me=await api.people.me())
-
-
-async def sign_in(site: Site, request: Request, visit: Visit) -> Response:
-    sent = await site.form(request, visit)
-    key = (sent.get("key") or [""])[0].strip()
-    if not (key.isascii() and key.isprintable() and await site.is_known(key)):
-        return site.page("sign_in.html", visit, 422, error="This key is not valid here. Was it copied whole?")
-    # a new visitor: a token that somebody planted before the sign-in is worth nothing after it
-    fresh = site.sessions.visit(Request({"type": "http", "headers": []}))
-    response = site.go("/", fresh)
-    site.sessions.sign_in(response, key)
-    return response
-
-
-async def sign_out(site: Site, request: Request, visit: Visit) -> Response:
-    await site.form(request, visit)
-    response = site.go("/", visit)
-    site.sessions.sign_out(response)
-    return response
+        me, ways = await asyncio.gather(api.people.me(), signing_in.ways(site))
+        return site.page("home.html", visit, me=me, ways=ways)
 
 
 async def join(site: Site, request: Request, visit: Visit) -> Response:
@@ -63,8 +46,9 @@ async def redeem(site: Site, request: Request, visit: Visit) -> Response:
             raise
         said = "This invitation does not work: it was used, withdrawn or has expired. Ask for a new one."
         return site.page("join.html", visit, 422, code=code, key=None, error=said)
-    await _until_known_everywhere(site, str(made.key))
-    response = site.page("join.html", Visit(visit.visitor, visit.token, made.key), code=code, key=made.key, error=None)
+    await signing_in.until_known_everywhere(site, str(made.key))
+    joined = Visit(visit.visitor, visit.token, made.key)
+    response = site.page("join.html", joined, code=code, key=made.key, error=None, ways=await signing_in.ways(site))
     site.sessions.sign_in(response, str(made.key))
     return response
 
@@ -221,22 +205,6 @@ async def _alert_page(
     )
 
 
-async def _until_known_everywhere(site: Site, key: str) -> None:
-    """Give the services a moment to hear of a new key; the next page says so where that was not enough."""
-    clock = asyncio.get_running_loop()
-    deadline = clock.time() + PATIENCE
-    async with site.api(key) as api:
-        while clock.time() < deadline:
-            try:
-                async for _ in _first(api.alerts.list(limit=1), 1):
-                    pass
-                return
-            except ConveneError as error:
-                if error.status != 401:
-                    return
-            await asyncio.sleep(0.1)
-
-
 async def _side(api: AsyncConvene, plan_id: str) -> Mapping[str, Any]:
     try:
         return await api.plans.get(plan_id)
@@ -293,8 +261,13 @@ async def _first(entries: AsyncIterator[R], most: int = LONGEST_LIST) -> AsyncIt
 
 ROUTES: tuple[tuple[str, str, Page, bool], ...] = (
     ("GET", "/", home, False),
-    ("POST", "/sign-in", sign_in, False),
-    ("POST", "/sign-out", sign_out, False),
+    ("POST", "/sign-in", signing_in.with_key, False),
+    ("POST", "/sign-in/password", signing_in.with_password, False),
+    ("GET", "/sign-in/oidc", signing_in.to_provider, False),
+    ("GET", signing_in.CALLBACK, signing_in.from_provider, False),
+    ("POST", "/sign-out", signing_in.sign_out, False),
+    ("GET", "/password", signing_in.password, True),
+    ("POST", "/password", signing_in.set_password, True),
     ("GET", "/join/{code}", join, False),
     ("POST", "/join/{code}", redeem, False),
     ("GET", "/plans", plans, False),

@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from starlette.requests import Request
 from starlette.responses import Response
 
-SESSION, VISITOR = "convene_session", "convene_visitor"
+SESSION, VISITOR, UNDER_WAY = "convene_session", "convene_visitor", "convene_sign_in"
 LIFETIME = 12 * 3600
-_PURPOSE = b"convene session 1"
+ELSEWHERE = 600
+"""Seconds to sign in at a provider."""
+_PURPOSE, _SIGN_IN = b"convene session 1", b"convene sign-in 1"
 
 
 class Forged(Exception):
@@ -47,7 +49,7 @@ class Sessions:
         visitor = request.cookies.get(VISITOR, "")
         if not (len(visitor) == 32 and visitor.isalnum()):
             visitor = secrets.token_hex(16)
-        return Visit(visitor, self._token(visitor), self._unseal(request.cookies.get(SESSION)))
+        return Visit(visitor, self._token(visitor), self._unseal(request.cookies.get(SESSION), _PURPOSE))
 
     def check(self, request: Request, visit: Visit, token: str) -> None:
         """Raises Forged unless the form is ours and came from our own site."""
@@ -62,9 +64,18 @@ class Sessions:
         self._set(response, VISITOR, visit.visitor, None)
 
     def sign_in(self, response: Response, api_key: str) -> None:
-        nonce = os.urandom(12)
-        sealed = nonce + self._sealing.encrypt(nonce, api_key.encode(), _PURPOSE)
-        self._set(response, SESSION, base64.urlsafe_b64encode(sealed).decode(), LIFETIME)
+        self._set(response, SESSION, self._seal(api_key, _PURPOSE), LIFETIME)
+
+    def set_out(self, response: Response, under_way: str) -> None:
+        """Remember a sign-in that goes on at a provider."""
+        self._set(response, UNDER_WAY, self._seal(under_way, _SIGN_IN), ELSEWHERE)
+
+    def under_way(self, request: Request) -> str | None:
+        return self._unseal(request.cookies.get(UNDER_WAY), _SIGN_IN)
+
+    def arrived(self, response: Response) -> None:
+        """Back from the provider, well or not: the same answer does not work again."""
+        response.delete_cookie(UNDER_WAY, path="/", httponly=True, samesite="lax", secure=self._secure)
 
     def sign_out(self, response: Response) -> None:
         response.delete_cookie(SESSION, path="/", httponly=True, samesite="lax", secure=self._secure)
@@ -72,12 +83,16 @@ class Sessions:
     def _set(self, response: Response, name: str, value: str, age: int | None) -> None:
         response.set_cookie(name, value, max_age=age, path="/", httponly=True, samesite="lax", secure=self._secure)
 
-    def _unseal(self, cookie: str | None) -> str | None:
+    def _seal(self, text: str, purpose: bytes) -> str:
+        nonce = os.urandom(12)
+        return base64.urlsafe_b64encode(nonce + self._sealing.encrypt(nonce, text.encode(), purpose)).decode()
+
+    def _unseal(self, cookie: str | None, purpose: bytes) -> str | None:
         if not cookie:
             return None
         try:
             raw = base64.urlsafe_b64decode(cookie)
-            return self._sealing.decrypt(raw[:12], raw[12:], _PURPOSE).decode()
+            return self._sealing.decrypt(raw[:12], raw[12:], purpose).decode()
         except (binascii.Error, InvalidTag, ValueError):
             return None
 

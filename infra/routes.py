@@ -30,6 +30,8 @@ ROUTES: Final[Mapping[str, str]] = {
     "/api/v1/invitations": PARTNERS,
     "/api/v1/keys": PARTNERS,
     "/api/v1/tokens": PARTNERS,
+    "/api/v1/sign-in": PARTNERS,
+    "/api/v1/sessions": PARTNERS,
     "/api/v1/signing-keys": PARTNERS,
     "/api/v1/partners": PARTNERS,
     "/api/v1/stream": NOTIFICATIONS,

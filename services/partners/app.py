@@ -1,16 +1,23 @@
 """partners as a process: settings in, application out."""
 
+import asyncio
+from datetime import timedelta
+
+import structlog
 from fastapi import FastAPI
 
 from services.partners import orm
-from services.partners.api import access, invitations, organisations, people
+from services.partners.api import access, invitations, organisations, people, signing_in
 from services.partners.api.edge import on_rejected
 from services.partners.consumers import subscriptions
 from services.partners.domain.errors import Rejected
 from services.partners.events import TOPIC
 from services.partners.handlers.bootstrap import bootstrap
+from services.partners.handlers.signing import rotate_if_due
 from services.partners.queries import PartnerAffairs
 from services.partners.settings import PartnersSettings
+from services.partners.signin.doors import doors
+from services.partners.signin.provider import Provider
 from services.partners.uow import LANE, PartnersUnitOfWork
 from shared import migrations
 from shared.audit.api import audit_router
@@ -18,13 +25,18 @@ from shared.auth import Authenticator
 from shared.bus.factory import make_bus
 from shared.bus.port import Bus
 from shared.clock import Clock, SystemClock
-from shared.db import Database
+from shared.db import Database, is_transient
 from shared.deadletters import deadletter_router
 from shared.ids import Ids, Uuid7Ids
+from shared.leases import wait
 from shared.service import Runtime, health_router
 from shared.web import make_app
 
+log = structlog.get_logger(__name__)
+
 NAME = "partners"
+LOOK_EVERY = 600.0
+"""Seconds between two looks at the age of the signing key."""
 ABOUT = "Organisations, people, invitations, API keys, short-lived tokens and the keys that sign them."
 
 
@@ -65,13 +77,55 @@ def build(
     )
     for subscription in subscriptions():
         runtime.subscribe(subscription)
+    if settings.signing_days:
+        runtime.background("rotation", lambda stop: _keep_rotating(runtime, settings, ids, stop))
     app = make_app("Convene: partners", ABOUT, runtime.lifespan, max_body_bytes=settings.max_body_bytes)
     app.add_exception_handler(Rejected, on_rejected)
     app.state.runtime, app.state.settings, app.state.ids = runtime, settings, ids
     app.state.authenticator = Authenticator(db, orm.known, clock)
-    for router in (organisations.router, organisations.actions, people.router, invitations.router, access.router):
+    provider = None
+    if settings.oidc_issuer and settings.oidc_client_id:
+        provider = Provider(
+            settings.oidc_issuer, settings.oidc_client_id, clock, staff=settings.oidc_addresses_are_verified
+        )
+    app.state.doors = doors(clock, passwords=settings.passwords, provider=provider, proxies=settings.trusted_proxies)
+    routers = (
+        organisations.router,
+        organisations.actions,
+        people.router,
+        invitations.router,
+        access.router,
+        signing_in.router,
+    )
+    for router in routers:
         app.include_router(router)
     app.include_router(deadletter_router(runtime, NAME))
     app.include_router(audit_router(runtime, orm.known, PartnerAffairs()))
     app.include_router(health_router(runtime))
     return app
+
+
+async def rotate_when_due(runtime: Runtime, settings: PartnersSettings, ids: Ids) -> bool:
+    """One look: whether the signing key was old enough to give way. Every replica looks; the lane lets one rotate."""
+    async with runtime.db.write() as session:
+        await runtime.leases.enter(session, LANE)
+        uow = PartnersUnitOfWork(session, runtime.clock, ids, actor="system")
+        overlap = timedelta(seconds=settings.signing_overlap)
+        made = await rotate_if_due(timedelta(days=settings.signing_days), overlap, uow)
+        await uow.flush()
+    if made is None:
+        return False
+    runtime.relay.nudge()
+    log.info("signing_key.rotated", kid=made.id)
+    return True
+
+
+async def _keep_rotating(runtime: Runtime, settings: PartnersSettings, ids: Ids, stop: asyncio.Event) -> None:
+    while True:
+        try:
+            await rotate_when_due(runtime, settings, ids)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+        if await wait(stop, LOOK_EVERY):
+            return

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.partners.domain.access import ApiKey, SigningKey
+from services.partners.domain.access import KEY, ApiKey, SigningKey
 from services.partners.domain.organisations import Organisation
 from services.partners.domain.people import Person
 from shared.tokens import public_part
@@ -90,6 +90,7 @@ class ApiKeyState(_State):
     hash: str = Field(description="SHA-256 of a key with 256 random bits, in hex")
     person: str
     scopes: list[str] = Field(description="none means all that the person may do")
+    kind: str = Field(default=KEY, description="key, or session: what a sign-in gave")
     expires_at: datetime | None
     revoked: bool
 
@@ -135,6 +136,7 @@ def of_api_key(key: ApiKey) -> dict[str, Any]:
         hash=key.hash,
         person=key.person,
         scopes=list(key.scopes),
+        kind=key.kind,
         expires_at=key.expires_at,
         revoked=key.revoked_at is not None,
     ).model_dump(mode="json")

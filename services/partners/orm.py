@@ -85,9 +85,40 @@ class ApiKeyRow(Base, table=True):
     hash: str = Field(max_length=64, unique=True)
     scopes: list[str] = Field(sa_column=Column(Json, nullable=False))
     label: str | None = Field(default=None, max_length=100)
+    kind: str = Field(max_length=10)
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     expires_at: datetime | None = Field(sa_column=Column(UtcDateTime))
     revoked_at: datetime | None = Field(sa_column=Column(UtcDateTime))
+
+
+class PasswordRow(Base, table=True):
+    """Of those who sign in with one. Its hash leaves this table for nowhere: no event, no answer, no log."""
+
+    __tablename__ = "password"  # pyright: ignore[reportAssignmentType]
+
+    person: str = Field(primary_key=True, max_length=64)
+    hash: str = Field(max_length=200)
+    changed_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class IdentityRow(Base, table=True):
+    """Who somebody is at an OpenID provider. Their address found them once; from then on they are this pair."""
+
+    __tablename__ = "identity"  # pyright: ignore[reportAssignmentType]
+
+    issuer: str = Field(primary_key=True, max_length=500)
+    subject: str = Field(primary_key=True, max_length=255)
+    person: str = Field(max_length=64, index=True)
+    bound_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class UsedIdTokenRow(Base, table=True):
+    """ID tokens that have given a session (SHA-256), until they expire: each gives one."""
+
+    __tablename__ = "used_id_token"  # pyright: ignore[reportAssignmentType]
+
+    hash: str = Field(primary_key=True, max_length=64)
+    expires_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False, index=True))
 
 
 class InvitationRow(Base, table=True):
@@ -100,6 +131,7 @@ class InvitationRow(Base, table=True):
     created_by: str = Field(max_length=64)
     expires_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     redeemed_at: datetime | None = Field(sa_column=Column(UtcDateTime))
+    key: str | None = Field(default=None, max_length=64)
     withdrawn_at: datetime | None = Field(sa_column=Column(UtcDateTime))
 
 

@@ -28,6 +28,7 @@ _name_key: Any = orm.NameKeyRow
 _person: Any = orm.PersonRow
 _api_key: Any = orm.ApiKeyRow
 _invitation: Any = orm.InvitationRow
+_password: Any = orm.PasswordRow
 _signing_key: Any = orm.SigningKeyRow
 
 
@@ -226,6 +227,31 @@ async def organisations_of(session: AsyncSession, person: Person) -> list[Organi
 async def api_keys(session: AsyncSession, _: Principal, person_id: str, page: Page) -> tuple[list[ApiKey], str | None]:
     rows, following = await _page(session, select(_api_key).where(_api_key.person == person_id), _api_key.id, page)
     return [api_key_of(row) for row in rows], following
+
+
+async def password_of(session: AsyncSession, person_id: str) -> str | None:
+    """The hash. For verifying only."""
+    return (await session.execute(select(_password.hash).where(_password.person == person_id))).scalar_one_or_none()
+
+
+async def sign_in_of(session: AsyncSession, email_key: str) -> tuple[str, str] | None:
+    """Who has this address and a password: person id and hash. For verifying only."""
+    statement = select(_person.id, _password.hash).join(_password, _password.person == _person.id)
+    row = (await session.execute(statement.where(_person.email_key == email_key, _person.active))).first()
+    return None if row is None else (row[0], row[1])
+
+
+async def key_by_hash(session: AsyncSession, key_hash: str) -> ApiKey | None:
+    row = (await session.execute(select(_api_key).where(_api_key.hash == key_hash))).scalars().first()
+    return row and api_key_of(row)
+
+
+async def came_of_invitation(session: AsyncSession, key: ApiKey) -> bool:
+    """Whether the key is the one that a redeemed invitation gave."""
+    found = await session.execute(
+        select(_invitation.id).where(_invitation.person == key.person, _invitation.key == key.id)
+    )
+    return found.first() is not None
 
 
 async def invitations(

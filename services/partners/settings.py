@@ -1,8 +1,12 @@
 """Settings of partners: `PARTNERS_...`, and what all services share (shared/settings.py)."""
 
-from pydantic import Field, SecretStr, field_validator
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.partners.signin.doors import networks
+from services.partners.signin.provider import check_address
 from shared.auth import KEY_PREFIX
 from shared.settings import ServiceSettings
 from shared.tokens import LIFETIME
@@ -21,7 +25,34 @@ class PartnersSettings(ServiceSettings):
     signing_overlap: float = Field(
         LIFETIME.total_seconds(), ge=0, description="seconds between publishing a new signing key and signing with it"
     )
+    signing_days: int = Field(
+        30, ge=0, le=3650, description="after how many days a signing key gives way to a new one; 0: by hand alone"
+    )
+    session_hours: float = Field(12, gt=0, le=720, description="how long a sign-in lasts")
+    passwords: bool = Field(False, description="people may sign in with a password; for small installations")
+    oidc_issuer: str | None = Field(
+        None, description="people sign in at this OpenID provider; as its discovery document names itself"
+    )
+    oidc_client_id: str | None = Field(None, description="as the provider knows Convene")
+    oidc_addresses_are_verified: bool = Field(
+        False,
+        description="the provider gives every address itself and so says nothing of `email_verified` (a directory of staff); "
+        "without this, only an address that it calls verified finds its person",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1/32,::1/128",
+        description="networks whose X-Forwarded-For is believed, to count a client's tries with a password",
+    )
     seed_registry: bool = Field(True, description="start an empty registry with the organisations of seed/")
+
+    @model_validator(mode="after")
+    def _provider_holds_together(self) -> Self:
+        if (self.oidc_issuer is None) != (self.oidc_client_id is None):
+            raise ValueError("PARTNERS_OIDC_ISSUER and PARTNERS_OIDC_CLIENT_ID: both, or neither")
+        if self.oidc_issuer is not None:
+            check_address(self.oidc_issuer)
+        networks(self.trusted_proxies)
+        return self
 
     @field_validator("bootstrap_key")
     @classmethod

@@ -17,7 +17,7 @@ from services.partners.domain.people import Person, PersonScope
 from services.partners.events import SOURCE, TOPIC
 from services.partners.matching.reading import KEYS, keys_of
 from shared.clock import Clock
-from shared.db import affected
+from shared.db import affected, insert
 from shared.ids import Ids
 from shared.registry import CONSUMED, project
 from shared.unit import UnitOfWork
@@ -31,6 +31,9 @@ _organisation: Any = orm.OrganisationRow
 _identifier: Any = orm.IdentifierRow
 _invitation: Any = orm.InvitationRow
 _name_key: Any = orm.NameKeyRow
+_password: Any = orm.PasswordRow
+_identity: Any = orm.IdentityRow
+_used_id_token: Any = orm.UsedIdTokenRow
 
 _D = TypeVar("_D", Organisation, Person, ApiKey, Invitation, SigningKey)
 
@@ -184,6 +187,44 @@ class PartnersUnitOfWork(UnitOfWork):
             .values(redeemed_at=now)
         )
         return await affected(self.session, statement) == 1
+
+    async def password(self, person: str) -> str | None:
+        """The hash of the person's password."""
+        return (
+            await self.session.execute(select(_password.hash).where(_password.person == person))
+        ).scalar_one_or_none()
+
+    async def set_password(self, person: str, hashed: str | None) -> None:
+        """Put this hash in the place of what there is; None takes it away. The person's row is locked."""
+        await self.session.execute(delete(_password).where(_password.person == person))
+        if hashed is not None:
+            row = {"person": person, "hash": hashed, "changed_at": self.clock.now()}
+            await self.session.execute(_password.__table__.insert(), [row])
+
+    async def identified(self, issuer: str, subject: str) -> str | None:
+        """The id of the person who is this at that provider."""
+        row = _identity
+        statement = select(row.person).where(row.issuer == issuer, row.subject == subject)
+        return (await self.session.execute(statement)).scalar_one_or_none()
+
+    async def identities(self, person: str, issuer: str) -> int:
+        row = _identity
+        statement = select(row.subject).where(row.person == person, row.issuer == issuer)
+        return len((await self.session.execute(statement)).all())
+
+    async def bind(self, person: str, issuer: str, subject: str) -> None:
+        row = {"issuer": issuer, "subject": subject, "person": person, "bound_at": self.clock.now()}
+        await self.session.execute(_identity.__table__.insert(), [row])
+
+    async def unbind(self, person: str) -> None:
+        await self.session.execute(delete(_identity).where(_identity.person == person))
+
+    async def use_up(self, id_token_hash: str, expires_at: datetime) -> bool:
+        """Mark the ID token as used; False where it was already. Those that have expired are forgotten by the way."""
+        row = _used_id_token
+        await self.session.execute(delete(row).where(row.expires_at < self.clock.now()))
+        statement = insert(self.session, row.__table__).values(hash=id_token_hash, expires_at=expires_at)
+        return await affected(self.session, statement.on_conflict_do_nothing(index_elements=["hash"])) == 1
 
     async def forget_answers(self, person: str) -> None:
         """Delete stored answers to earlier requests that show the person: they hold name and address."""

@@ -16,12 +16,12 @@ from services.partners.api.edge import (
 )
 from services.partners.api.schemas import KeyIn, KeyMade, KeyOut, KeySet, ListOf, SigningKeyOut, TokenIn, TokenOut
 from services.partners.commands import IssueKey
-from services.partners.domain.access import ApiKey
+from services.partners.domain.access import SESSION, ApiKey
 from services.partners.handlers.keys import issue_key, revoke_key
 from services.partners.handlers.signing import mint_token, rotate_signing_key
 from services.partners.uow import PartnersUnitOfWork
 from shared.answers import Cursor, IdempotencyKey, Limit, page_of, runtime_of
-from shared.auth import KEY_PREFIX, Anyone, SignedIn, require
+from shared.auth import KEY_PREFIX, Anyone, SignedIn, hash_api_key, require, unauthenticated
 from shared.idempotency import Answer
 from shared.paging import DEFAULT_LIMIT, encode_cursor, link_next
 from shared.problem import FieldError, Problem, instant
@@ -34,9 +34,10 @@ router = APIRouter(prefix="/api/v1", tags=["keys and tokens"], route_class=Stric
 async def post_key(request: Request, principal: SignedIn, body: KeyIn, key: IdempotencyKey = None) -> Response:
     """Another key for yourself, to rotate, or for a service (administrators). Shown this once; two can be live.
 
-    Sign in with an API key: a token of ten minutes must not become a key of a year.
+    Sign in with an API key: neither a token of ten minutes nor a session of hours must become a key of a year.
     """
-    _require_key(request)
+    require_key(request)
+    await _require_kept(request)
     expires_at = instant("#/expires_at", body.expires_at)
     command = IssueKey(tuple(body.scopes), body.label, expires_at, body.person)
     days: int = request.app.state.settings.key_days
@@ -63,7 +64,7 @@ async def list_keys(
         found, last = await queries.api_keys(session, principal, person or principal.id, page_of(limit, cursor))
     following = encode_cursor((last,)) if last else None
     link_next(request, response, following)
-    return ListOf(data=[_out(each) for each in found], next_cursor=following)
+    return ListOf(data=[key_out(each) for each in found], next_cursor=following)
 
 
 @router.post("/keys/{key_id}:revoke", response_model=KeyOut, responses=problems(401, 404))
@@ -71,7 +72,7 @@ async def post_revocation(request: Request, principal: SignedIn, key_id: str, ke
     """One of your keys, or anybody's (administrators). Tokens made with it end within ten minutes."""
 
     async def work(uow: PartnersUnitOfWork) -> Answer:
-        return Answer(200, shown(_out(await revoke_key(key_id, principal, uow))))
+        return Answer(200, shown(key_out(await revoke_key(key_id, principal, uow))))
 
     return await write(request, principal, work, key=key)
 
@@ -81,7 +82,7 @@ async def post_token(
     request: Request, principal: SignedIn, body: TokenIn | None = None, key: IdempotencyKey = None
 ) -> Response:
     """A token of ten minutes for the key in hand. Nothing is stored, so a repeat is harmless and makes another."""
-    _require_key(request)
+    require_key(request)
     asked = tuple(body.scopes) if body else ()
     runtime = runtime_of(request)
     async with runtime.db.read() as session:
@@ -115,16 +116,34 @@ async def post_rotation(request: Request, principal: SignedIn, key: IdempotencyK
 
 def key_made(key: ApiKey, text: str) -> Answer:
     """The one answer that shows the key itself."""
-    body = KeyMade(**dict(_out(key)), key=text)
+    body = KeyMade(**dict(key_out(key)), key=text)
     return Answer(201, shown(body), NO_STORE, keep=shown(body.model_copy(update={"key": None})))
 
 
-def _out(key: ApiKey) -> KeyOut:
+def key_out(key: ApiKey) -> KeyOut:
     return KeyOut.model_validate(asdict(key) | {"scopes": list(key.scopes)})
 
 
-def _require_key(request: Request) -> None:
+def require_key(request: Request) -> str:
+    """The API key in hand. Raises a 403 problem for a token."""
     _, _, credential = request.headers.get("authorization", "").partition(" ")
     if not credential.strip().startswith(KEY_PREFIX):
         detail = "sign in with an API key here; a token does not do"
         raise Problem("forbidden", f"Authorization: {detail}", [FieldError("Authorization", "token", detail)])
+    return credential.strip()
+
+
+async def key_in_hand(request: Request) -> ApiKey:
+    """As it is stored. Raises a 403 problem for a token."""
+    text = require_key(request)
+    async with runtime_of(request).db.read() as session:
+        found = await queries.key_by_hash(session, hash_api_key(text))
+    if found is None:
+        raise unauthenticated()
+    return found
+
+
+async def _require_kept(request: Request) -> None:
+    if (await key_in_hand(request)).kind == SESSION:
+        detail = "a session does not make a key that outlives it; an invitation gives you one"
+        raise Problem("forbidden", f"Authorization: {detail}", [FieldError("Authorization", "session", detail)])

@@ -99,6 +99,8 @@ def to_problem(error: errors.Rejected) -> Problem:
         return not_found(error.noun)
     if isinstance(error, errors.Stale):
         return stale(f"it is at version {error.current} now; read it again")
+    if isinstance(error, errors.Unproven):
+        return Problem("unauthenticated", error.detail)
     if isinstance(error, errors.Refused):
         return Problem("forbidden", error.detail)
     return Problem("not-found", "No such invitation, or it has been used, withdrawn or has expired.")

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.partners.domain.access import SCOPES
+from services.partners.domain.access import KEY, SCOPES, SESSION
 from services.partners.domain.organisations import STATUSES
 from services.partners.domain.people import ROLES
 from services.partners.events import AliasState, IdentifierState, OrganisationState, ProgrammeState, ScopeState
+from services.partners.signin.passwords import LONGEST, SHORTEST
 from shared.vocabulary import VOCABULARIES
 
 _T = TypeVar("_T")
@@ -267,6 +268,9 @@ class KeyOut(BaseModel):
     prefix: str
     scopes: list[str]
     label: str | None
+    kind: str = Field(
+        description="key, or session: what a sign-in gave, for hours", json_schema_extra={"enum": [KEY, SESSION]}
+    )
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -285,6 +289,46 @@ class TokenOut(BaseModel):
     token_type: str = "Bearer"  # noqa: S105
     expires_at: datetime
     scopes: list[str]
+
+
+class PasswordSignIn(_In):
+    email: str = Field(max_length=254)
+    password: str = Field(max_length=LONGEST, repr=False)
+
+
+class PasswordIn(_In):
+    password: str = Field(max_length=LONGEST, repr=False, description=f"at least {SHORTEST} characters, of any kind")
+    current: str | None = Field(
+        None,
+        max_length=LONGEST,
+        repr=False,
+        description="the present one; not needed with the fresh key of an invitation",
+    )
+
+
+class PasswordChanged(BaseModel):
+    person: str
+
+
+class ExchangeIn(_In):
+    id_token: str = Field(max_length=16_000, repr=False)
+    nonce: Annotated[str, Field(min_length=16, max_length=200, repr=False)]
+
+
+class ProviderOut(BaseModel):
+    issuer: str
+    client_id: str
+    authorization_endpoint: str
+    token_endpoint: str
+
+
+class SignInOut(BaseModel):
+    """What people can sign in with, beside a key."""
+
+    password: bool
+    oidc: ProviderOut | None = Field(
+        description="null where there is no provider, or nothing is known of it at the moment"
+    )
 
 
 class SigningKeyOut(BaseModel):

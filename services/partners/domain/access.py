@@ -11,8 +11,14 @@ from shared.tokens import LEEWAY, LIFETIME
 SCOPES: tuple[str, ...] = ("read", "post", "decide", "admin")
 """The grants that a key or token may be narrowed to, in the order in which they are shown."""
 
+KEY, SESSION = "key", "session"
+"""Kinds of API keys: one that a person or program keeps, and one that a sign-in gave, which lives for hours."""
+
 LIVE_KEYS = 2
 """As many as a rotation needs: the new one works before the old one is revoked."""
+
+LIVE_SESSIONS = 10
+"""Browsers at once; signing in on one more ends the oldest session, so that nobody is ever locked out by their own."""
 
 SHOWN_OF_A_KEY = 12
 """Characters of a key that are kept for people and leak scanners to tell keys apart (`cvn_` and 48 of 256 bits)."""
@@ -20,7 +26,7 @@ SHOWN_OF_A_KEY = 12
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A one-use code in somebody's hand; here only its SHA-256."""
+    """A one-use code in somebody's hand; here only its SHA-256. key: the id of the one that it gave."""
 
     id: str
     person: str
@@ -30,6 +36,7 @@ class Invitation:
     expires_at: datetime
     redeemed_at: datetime | None = None
     withdrawn_at: datetime | None = None
+    key: str | None = None
 
     def state(self, now: datetime) -> str:
         """open, redeemed, withdrawn or expired."""
@@ -54,6 +61,7 @@ class ApiKey:
     label: str | None = None
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    kind: str = KEY
 
     def live(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
@@ -112,9 +120,17 @@ def check_scopes(scopes: Sequence[str]) -> None:
 
 
 def check_room(keys: Iterable[ApiKey], now: datetime) -> None:
-    """Raises Conflict where the person has as many live keys as a rotation needs."""
-    if sum(key.live(now) for key in keys) >= LIVE_KEYS:
+    """Raises Conflict where the person has as many live keys as a rotation needs. Sessions take no room."""
+    if sum(key.kind == KEY and key.live(now) for key in keys) >= LIVE_KEYS:
         raise conflict("#", "too_many_keys", f"{LIVE_KEYS} keys are live already; revoke one first")
+
+
+def outlived(keys: Iterable[ApiKey], now: datetime) -> list[ApiKey]:
+    """The sessions that end so that one more has room: the oldest."""
+    live = sorted(
+        (key for key in keys if key.kind == SESSION and key.live(now)), key=lambda key: (key.created_at, key.id)
+    )
+    return live[: max(0, len(live) + 1 - LIVE_SESSIONS)]
 
 
 def check_expiry(expires_at: datetime | None, now: datetime) -> None:

@@ -53,6 +53,14 @@ class Refused(Rejected):
         self.detail = detail
 
 
+class Unproven(Rejected):
+    """Who asks has not proved who they are (401). The detail is the same whatever was wrong."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(())
+        self.detail = detail
+
+
 class NotRedeemable(Rejected):
     """Unknown, used, withdrawn or expired: the four are never told apart."""
 

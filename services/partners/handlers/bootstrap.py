@@ -15,6 +15,7 @@ import structlog
 
 from services.partners import orm
 from services.partners.commands import AddPerson, RegisterOrganisation
+from services.partners.domain.access import KEY
 from services.partners.domain.organisations import Alias, Identifier, Programme
 from services.partners.domain.people import ADMINISTRATOR, Person
 from services.partners.handlers.keys import make_key
@@ -112,11 +113,13 @@ async def first_administrator(uow: PartnersUnitOfWork, key: str | None, data_dir
 
 
 async def _can_sign_in(administrators: Sequence[Person], uow: PartnersUnitOfWork) -> bool:
-    """Whether one of them has a live key, or an invitation to one."""
+    """Whether one of them has a live key, or an invitation to one. A session is over in hours: it is no way in."""
     ids, now = [person.id for person in administrators], uow.clock.now()
     keys = await uow.api_keys.where(_api_key.person.in_(ids))
     invitations = await uow.invitations.where(_invitation.person.in_(ids))
-    return any(key.live(now) for key in keys) or any(each.state(now) == "open" for each in invitations)
+    return any(key.kind == KEY and key.live(now) for key in keys) or any(
+        each.state(now) == "open" for each in invitations
+    )
 
 
 def _write_secret(path: Path, text: str) -> None:

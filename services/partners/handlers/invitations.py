@@ -72,7 +72,10 @@ async def redeem(command: Redeem, uow: PartnersUnitOfWork) -> tuple[ApiKey, str]
     uow.actor = person.id
     uow.note("invitation.redeemed", invitation.id, 1, {"person": person.id})
     await revoke_keys_of(person.id, uow)
-    return await make_key(person.id, (), None, access.expiry(now, command.key_days), uow)
+    await uow.set_password(person.id, None)  # an invitation is also how somebody gets back in whose password is known
+    key, text = await make_key(person.id, (), None, access.expiry(now, command.key_days), uow)
+    await uow.invitations.save(replace(invitation, redeemed_at=now, key=key.id))
+    return key, text
 
 
 async def withdraw_invitation(invitation_id: str, uow: PartnersUnitOfWork) -> Invitation:

@@ -50,6 +50,7 @@ async def make_key(
     expires_at: datetime | None,
     uow: PartnersUnitOfWork,
     text: str | None = None,
+    kind: str = access.KEY,
 ) -> tuple[ApiKey, str]:
     """The key and its text. The person's row is locked already. text: a key that was given (bootstrap), else drawn."""
     text = text or new_api_key()
@@ -62,6 +63,7 @@ async def make_key(
         created_at=uow.clock.now(),
         scopes=scopes,
         label=label,
+        kind=kind,
         expires_at=expires_at,
     )
     await uow.api_keys.add(key)
@@ -75,18 +77,19 @@ async def revoke_key(key_id: str, principal: Principal, uow: PartnersUnitOfWork)
     key = await uow.api_keys.get(key_id)
     if key is None or (key.person != principal.person and "admin" not in principal.grants):
         raise Missing("key")
-    return key if key.revoked_at else await _revoke(key, uow)
+    return key if key.revoked_at else await revoke(key, uow)
 
 
 async def revoke_keys_of(person_id: str, uow: PartnersUnitOfWork, *, forget_labels: bool = False) -> None:
     """All that are not revoked yet, expired ones too. Labels are free text: an erased person's go with the name."""
     for key in await uow.api_keys.where(_api_key.person == person_id):
-        now_key = key if key.revoked_at else await _revoke(key, uow)
+        now_key = key if key.revoked_at else await revoke(key, uow)
         if forget_labels and now_key.label is not None:
             await uow.api_keys.save(replace(now_key, label=None))
 
 
-async def _revoke(key: ApiKey, uow: PartnersUnitOfWork) -> ApiKey:
+async def revoke(key: ApiKey, uow: PartnersUnitOfWork) -> ApiKey:
+    """`key` is not revoked yet."""
     after = access.revoked(key, uow.clock.now())
     await uow.api_keys.save(after)
     uow.emit("api_key.revoked", after.id, after.version, events.of_api_key(after))

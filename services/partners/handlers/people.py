@@ -56,13 +56,15 @@ async def amend_person(command: AmendPerson, uow: PartnersUnitOfWork) -> Person:
     await _check_address(after, uow)
     if before.administers and not after.administers:
         await _check_last(before, uow)
+    if before.email_key != after.email_key:
+        await uow.unbind(after.id)  # it was the old address that said who this is at the provider
     await uow.people.save(after)
     _tell("person.amended", after, uow)
     return after
 
 
 async def deactivate_person(person_id: str, uow: PartnersUnitOfWork) -> Person:
-    """Keys revoked, invitations withdrawn, earlier tokens refused. Repeating it changes nothing."""
+    """Keys and sessions revoked, no password and no provider's word counts, invitations withdrawn, earlier tokens refused. Repeating it changes nothing."""
     before = await _get(person_id, uow)
     if not before.active:
         return before
@@ -148,6 +150,8 @@ async def _check_last(person: Person, uow: PartnersUnitOfWork) -> None:
 
 async def _close(person_id: str, uow: PartnersUnitOfWork, *, labels: bool = False) -> None:
     await revoke_keys_of(person_id, uow, forget_labels=labels)
+    await uow.set_password(person_id, None)
+    await uow.unbind(person_id)
     await withdraw_invitations_of(person_id, uow)
 
 

@@ -38,6 +38,15 @@ async def rotate_signing_key(overlap: timedelta, uow: PartnersUnitOfWork) -> Sig
     return following
 
 
+async def rotate_if_due(age: timedelta, overlap: timedelta, uow: PartnersUnitOfWork) -> SigningKey | None:
+    """Rotate where the newest key has been published for `age`; None where it has not. The caller holds the lane, so of
+    two replicas that find it due the second finds a new one."""
+    newest = max((key.not_before for key in await uow.signing_keys.where()), default=None)
+    if newest is None or uow.clock.now() < newest + age:
+        return None
+    return await rotate_signing_key(overlap, uow)
+
+
 def mint_token(
     principal: Principal, asked: tuple[str, ...], keys: list[SigningKey], clock: Clock
 ) -> tuple[str, datetime, tuple[str, ...]]:

@@ -32,7 +32,7 @@ class Reader(HTMLParser):
         found = {name: value or "" for name, value in attrs}
         self.elements.append((tag, found))
         if tag == "form":
-            self.forms.append(Form(found["action"], found.get("method", "get")))
+            self.forms.append(Form(found.get("action", ""), found.get("method", "get")))
         if not self.forms:
             return
         form, name = self.forms[-1], found.get("name", "")
@@ -66,10 +66,15 @@ class Reader(HTMLParser):
 
 class Browser:
     def __init__(self, app: Any) -> None:
+        # our own site is in this process; any other that it leads to is on the network
         self._http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://convene", follow_redirects=True, timeout=60
+            mounts={"all://convene": httpx.ASGITransport(app)},
+            base_url="http://convene",
+            follow_redirects=True,
+            timeout=60,
+            trust_env=False,
         )
-        self.answer = httpx.Response(200)
+        self.answer = httpx.Response(200, request=httpx.Request("GET", "http://convene/"))
         self.page = Reader("")
 
     async def get(self, path: str) -> Reader:
@@ -80,7 +85,7 @@ class Browser:
         form = next(each for each in self.page.forms if each.action == action)
         assert set(fields) <= form.fields, f"no such field: {set(fields) - form.fields}"
         values = form.values | {name: [v] if isinstance(v, str) else v for name, v in fields.items()} | (button or {})
-        return self._see(await self._http.post(action, data=values))
+        return self._see(await self._http.post(self.answer.url.join(action), data=values))
 
     async def post(self, path: str, **fields: str) -> Reader:
         """A form that is on no page of ours."""

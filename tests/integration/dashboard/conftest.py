@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -69,10 +71,11 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
     raise AssertionError("it never came true")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory) -> AsyncGenerator[House]:
-    data = DataFolder(tmp_path_factory.mktemp("house"))
-    whole = embedded(data)
+@asynccontextmanager
+async def running(folder: Path, **settings: Any) -> AsyncGenerator[House]:
+    """Convene on that folder, from its first start to its end. settings: given to every service."""
+    data = DataFolder(folder)
+    whole = embedded(data, settings=settings)
     queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     life = asyncio.create_task(whole.app({"type": "lifespan", "state": {}}, queue.get, said.put))  # type: ignore[arg-type]
@@ -81,12 +84,17 @@ async def house(tmp_path_factory) -> AsyncGenerator[House]:
     admin = AsyncConvene(
         "http://convene", data.admin_key.read_text().strip(), transport=httpx.ASGITransport(whole.app), tries=1
     )
-    made = House(whole.app, admin)
-    await made.join("una", roles=["focal_point"], partners=["unodc"])
-    await made.join("ian", roles=["focal_point"], partners=["interpol"])
-    await made.join("cora", roles=["coordinator"], scope={"regions": ["001"]})
-    yield made
+    yield House(whole.app, admin)
     whole.close_streams()
     await queue.put({"type": "lifespan.shutdown"})
     assert (await said.get())["type"] == "lifespan.shutdown.complete"
     await life
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory) -> AsyncGenerator[House]:
+    async with running(tmp_path_factory.mktemp("house")) as made:
+        await made.join("una", roles=["focal_point"], partners=["unodc"])
+        await made.join("ian", roles=["focal_point"], partners=["interpol"])
+        await made.join("cora", roles=["coordinator"], scope={"regions": ["001"]})
+        yield made

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from services.partners import app as partners
 from services.partners import orm
 from shared.tokens import generate_key, key_id, sign
-from tests.integration.partners.harness import BOOTSTRAP_KEY, NOW, House, pointers
+from tests.integration.partners.harness import BOOTSTRAP_KEY, NOW, House, Houses, pointers
 
 KEYS, TOKENS, JWKS, ROTATE = "/api/v1/keys", "/api/v1/tokens", "/api/v1/signing-keys", "/api/v1/signing-keys:rotate"
 FOCAL = {"roles": ["focal_point"], "partners": ["unodc"]}
@@ -184,6 +185,47 @@ async def test_a_new_signing_key_is_known_before_it_signs(house: House) -> None:
     assert await grants(house, await token()) == ["post", "read"]
     names = [(name, data["id"]) for name, data, _ in await house.outbox() if name.startswith("signing_key")]
     assert names == [("signing_key.published", old), ("signing_key.published", new), ("signing_key.retired", old)]
+
+
+async def test_signing_keys_rotate_by_themselves_and_without_a_restart(houses: Houses) -> None:
+    house, other = await houses(), await houses()
+
+    async def look() -> int:
+        """Both replicas look at once; how many keys verifiers accept after it."""
+        for each in (house, other):
+            state = each.app.state
+            await partners.rotate_when_due(state.runtime, state.settings, state.ids)
+        return len((await house.call("GET", JWKS, key=None)).json()["keys"])
+
+    house.clock.advance(30 * 24 * 3600 - 1)
+    assert await look() == 1
+    old = key_id((await house.made(TOKENS, {}))["token"])
+    house.clock.advance(1)
+    assert await look() == 2
+    house.clock.advance(599)
+    assert key_id((await house.made(TOKENS, {}))["token"]) == old  # published for ten minutes before its first use
+    house.clock.advance(1)
+    new = (await house.made(TOKENS, {}))["token"]
+    assert key_id(new) != old
+    assert await grants(house, new) == ["admin", "read"]
+    assert await look() == 2
+
+
+async def test_a_replica_that_starts_with_an_old_key_rotates_it_and_one_with_rotation_off_does_not(
+    houses: Houses,
+) -> None:
+    first = await houses(signing_days=0)
+    first.clock.advance(400 * 24 * 3600)
+
+    async def published() -> int:
+        return len((await first.call("GET", JWKS, key=None)).json()["keys"])
+
+    await houses(signing_days=0)
+    assert await published() == 1
+    await houses()
+    while await published() == 1:
+        await asyncio.sleep(0.02)
+    assert await published() == 2
 
 
 async def test_rotating_twice_in_a_hurry_leaves_no_gap(house: House) -> None:

@@ -1,12 +1,18 @@
 """Who is known, with which keys: the read models follow partners' events, and the stricter of credential and model wins."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import base64
+import json
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, select
+from sqlalchemy import Engine, MetaData, select
+from sqlalchemy.event import listen, remove
 
 from shared.auth import Authenticator, hash_api_key, new_api_key, require
 from shared.clock import FixedClock
@@ -206,6 +212,76 @@ async def test_signing_keys_count_from_their_first_to_their_last_instant(registr
 async def test_an_unknown_or_borrowed_key_id_is_refused(registry: Registry) -> None:
     assert await registry.refused(registry.token({"read"}, key=generate_key("kid_unknown")))
     assert await registry.refused(registry.token({"read"}, key=generate_key("kid_one")))
+
+
+@pytest.mark.parametrize(
+    "kid",
+    [
+        "' OR ''='",
+        "kid_one' --",
+        "../kid_one",
+        "file:///etc/passwd",
+        "https://evil.example/kid_one",
+        "KID_ONE",
+        "%",
+        "kid_on_",
+    ],
+)
+async def test_a_key_id_is_a_name_and_nothing_else(registry: Registry, kid: str) -> None:
+    assert await registry.refused(registry.token({"read"}, key=SIGNING | {"kid": kid}))
+
+
+async def test_a_flood_of_unknown_key_ids_costs_one_indexed_read_each_and_no_connection(registry: Registry) -> None:
+    assert not await registry.refused(registry.token({"read"}))  # whatever is opened once is open
+    rest = registry.token({"read"}, key=generate_key("kid_none")).split(".", 1)[1]
+    asked: list[str] = []
+
+    def counted(_: Any, __: Any, text: str, *___: Any) -> None:
+        asked.append(text)
+
+    listen(Engine, "before_cursor_execute", counted)
+    try:
+        with connections() as opened:
+            for number in range(1000):
+                header = json.dumps({"alg": "Ed25519", "typ": "at+jwt", "kid": f"kid_{number}"}).encode()
+                forged = f"{base64.urlsafe_b64encode(header).decode().rstrip('=')}.{rest}"
+                assert await registry.refused(forged)
+    finally:
+        remove(Engine, "before_cursor_execute", counted)
+    read = [text for text in asked if not text.startswith("BEGIN")]
+    assert len(read) == 1000
+    assert len(set(read)) == 1
+    assert "known_signing_key.id = " in read[0]
+    assert known.signing_key.primary_key.columns.keys() == ["id"]
+    assert opened == []
+
+
+_opened: list[Any] | None = None
+
+
+def _hear(event: str, arguments: Any) -> None:
+    if _opened is not None and event in ("socket.connect", "socket.getaddrinfo"):
+        _opened.append(arguments)
+
+
+sys.addaudithook(_hear)
+
+
+@contextmanager
+def connections() -> Iterator[list[Any]]:
+    """Every connection that this process tries to open meanwhile, and every name that it looks up."""
+    global _opened
+    _opened = found = []
+    try:
+        yield found
+    finally:
+        _opened = None
+
+
+def test_a_connection_would_be_heard() -> None:
+    with connections() as opened, pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", 9), timeout=1)
+    assert opened
 
 
 async def test_older_state_never_replaces_newer_whatever_the_order(registry: Registry) -> None:

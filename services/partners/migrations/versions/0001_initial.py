@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("scopes", JSON, nullable=False),
         sa.Column("label", sa.String(length=100), nullable=True),
+        sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=True),
         sa.Column("revoked_at", INSTANT, nullable=True),
@@ -126,6 +127,16 @@ def upgrade() -> None:
     op.create_index("ix_identifier_organisation", "identifier", ["organisation"])
 
     op.create_table(
+        "identity",
+        sa.Column("issuer", sa.String(length=500), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("person", sa.String(length=64), nullable=False),
+        sa.Column("bound_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "subject", name="pk_identity"),
+    )
+    op.create_index("ix_identity_person", "identity", ["person"])
+
+    op.create_table(
         "inbox",
         sa.Column("consumer", sa.String(length=100), nullable=False),
         sa.Column("event_id", sa.String(length=200), nullable=False),
@@ -141,6 +152,7 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String(length=64), nullable=False),
         sa.Column("expires_at", INSTANT, nullable=False),
         sa.Column("redeemed_at", INSTANT, nullable=True),
+        sa.Column("key", sa.String(length=64), nullable=True),
         sa.Column("withdrawn_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_invitation"),
         sa.UniqueConstraint("code_hash", name="uq_invitation_code_hash"),
@@ -257,6 +269,13 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "password",
+        sa.Column("person", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=200), nullable=False),
+        sa.Column("changed_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("person", name="pk_password"),
+    )
+    op.create_table(
         "person",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -284,11 +303,20 @@ def upgrade() -> None:
         sa.Column("not_after", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_signing_key"),
     )
+    op.create_table(
+        "used_id_token",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("hash", name="pk_used_id_token"),
+    )
+    op.create_index("ix_used_id_token_expires_at", "used_id_token", ["expires_at"])
 
 
 def downgrade() -> None:
+    op.drop_table("used_id_token")
     op.drop_table("signing_key")
     op.drop_table("person")
+    op.drop_table("password")
     op.drop_table("outbox")
     op.drop_table("organisation")
     op.drop_table("name_key")
@@ -299,6 +327,7 @@ def downgrade() -> None:
     op.drop_table("known_api_key")
     op.drop_table("invitation")
     op.drop_table("inbox")
+    op.drop_table("identity")
     op.drop_table("identifier")
     op.drop_table("idempotency")
     op.drop_table("refusal")
