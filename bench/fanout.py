@@ -91,6 +91,7 @@ async def run(quick: bool, say: Callable[[str], None]) -> Result:
         environment = {
             "NOTIFICATIONS_DATABASE_URL": url,
             "NOTIFICATIONS_CURSOR_KEY": key,
+            "NOTIFICATIONS_STREAMS_PER_PERSON": "100000",
             "NOTIFICATIONS_STREAM_SECONDS": "3600",
             "BUS_URL": stage.bus_url,
         }

@@ -100,6 +100,8 @@ class Stage:
             "CONVENE_LOG_FORMAT": "json",
             "PYTHONPATH": str(ROOT),
             "ACTIVITIES_POSTS_PER_HOUR": "1000000",
+            "ACTIVITIES_REQUESTS_PER_MINUTE": "1000000",
+            "NOTIFICATIONS_REQUESTS_PER_MINUTE": "1000000",
         }
         server.start(command, environment={**os.environ, **quiet, **environment})
         self._servers.append(server)

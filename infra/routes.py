@@ -35,6 +35,7 @@ ROUTES: Final[Mapping[str, str]] = {
     "/api/v1/signing-keys": PARTNERS,
     "/api/v1/partners": PARTNERS,
     "/api/v1/stream": NOTIFICATIONS,
+    "/api/v1/stream-tickets": NOTIFICATIONS,
     "/api/v1/events": NOTIFICATIONS,
     "/api/v1/inbox": NOTIFICATIONS,
     "/api/v1/notifications": NOTIFICATIONS,

@@ -13,11 +13,13 @@ from shared.clock import Clock
 from shared.db import Database
 from shared.kernel import RegistryTables
 from shared.problem import Problem
-from shared.registry import principal_of_key, principal_of_person, signing_key
+from shared.registry import Holder, Proof, holder_of_key, holder_of_proof, named_origins, signing_key
 from shared.tokens import BadToken, key_id, verify
 from shared.visibility import PUBLIC, Principal
 
 KEY_PREFIX = "cvn_"
+ORIGINS_FRESH = 2.0
+"""Seconds for which the origins that keys name are not read again."""
 
 
 def new_api_key() -> str:
@@ -29,15 +31,21 @@ def hash_api_key(key: str) -> str:
 
 
 class Authenticator:
-    """Turns credentials into a principal. One per service process; put on `app.state.authenticator`."""
+    """Turns credentials into who holds them. One per service process; put on `app.state.authenticator`."""
 
     def __init__(self, db: Database, tables: RegistryTables, clock: Clock) -> None:
         self._db, self._tables, self._clock = db, tables, clock
+        self._origins: tuple[float, frozenset[str]] | None = None
 
     async def principal(self, authorization: str | None) -> Principal:
         """PUBLIC without credentials; raises a 401 problem for wrong ones (and never says what is wrong with them)."""
+        found = await self.admit(authorization)
+        return found.principal if found else PUBLIC
+
+    async def admit(self, authorization: str | None) -> Holder | None:
+        """None without credentials; raises as `principal`."""
         if authorization is None:
-            return PUBLIC
+            return None
         scheme, _, credential = authorization.partition(" ")
         if scheme.lower() != "bearer" or not credential.strip():
             raise unauthenticated()
@@ -46,11 +54,27 @@ class Authenticator:
             raise unauthenticated()
         return found
 
-    async def _lookup(self, credential: str) -> Principal | None:
+    async def again(self, proof: Proof) -> Holder | None:
+        """Who the proof speaks for now; None where it does not hold any more."""
+        now, claims = self._clock.now(), proof.claims
+        async with self._db.read() as session:
+            if claims and (claims.expired(now) or not await signing_key(session, self._tables, claims.kid, now)):
+                return None
+            return await holder_of_proof(session, self._tables, proof, now)
+
+    async def origins(self) -> frozenset[str]:
+        """Those that any live key of this installation names, as they were a few seconds ago at most."""
+        now = self._clock.monotonic()
+        if self._origins is None or now - self._origins[0] > ORIGINS_FRESH:
+            async with self._db.read() as session:
+                self._origins = (now, await named_origins(session, self._tables, self._clock.now()))
+        return self._origins[1]
+
+    async def _lookup(self, credential: str) -> Holder | None:
         now = self._clock.now()
         async with self._db.read() as session:
             if credential.startswith(KEY_PREFIX):
-                return await principal_of_key(session, self._tables, hash_api_key(credential), now)
+                return await holder_of_key(session, self._tables, hash_api_key(credential), now)
             try:
                 jwk = await signing_key(session, self._tables, key_id(credential), now)
                 if jwk is None:
@@ -58,7 +82,7 @@ class Authenticator:
                 claims = verify(credential, jwk, now)
             except BadToken:
                 return None
-            return await principal_of_person(session, self._tables, claims.person, claims.grants, claims.issued_at)
+            return await holder_of_proof(session, self._tables, Proof(claims.api_key, claims), now)
 
 
 def unauthenticated() -> Problem:
@@ -79,9 +103,25 @@ def require(principal: Principal, grant: str) -> None:
 
 async def _whoever(request: Request) -> Principal:
     authenticator: Authenticator = request.app.state.authenticator
-    found = await authenticator.principal(request.headers.get("authorization"))
-    request.state.principal = found.id  # whom a refusal is counted for
-    return found
+    found = await authenticator.admit(request.headers.get("authorization"))
+    request.state.principal = PUBLIC.id
+    return arrived(request, found) if found else PUBLIC
+
+
+def arrived(request: Request, holder: Holder) -> Principal:
+    """Who asks, once it is known: the edge is told (it answers pages and counts requests by it). Raises a 403 problem for
+    a page of an origin that the key is not for; what is not a page names no origin (docs/decisions/0014)."""
+    request.state.holder = holder
+    request.state.principal = holder.principal.id  # whom a refusal is counted for
+    origin = request.headers.get("origin")
+    if origin is not None and holder.origins and origin not in holder.origins:
+        raise Problem("forbidden", "Origin: this key is for pages of other origins.")
+    return holder.principal
+
+
+def holder_of(request: Request) -> Holder:
+    """Of a request whose principal is signed in."""
+    return request.state.holder
 
 
 async def _myself(principal: Annotated[Principal, Depends(_whoever)]) -> Principal:

@@ -63,17 +63,18 @@ class Database:
     """One service's own database.
 
     url: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://...`. Statement parameters never reach error texts or logs
-    (`hide_parameters`), because they hold names and addresses.
+    (`hide_parameters`), because they hold names and addresses. statement_seconds: PostgreSQL breaks off what takes longer
+    (`is_too_slow`); 0, nothing is. SQLite has no such thing: there a statement computes in the process that asks.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, statement_seconds: float = 0) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
             self._write = _sqlite_engine(url, 1, "BEGIN IMMEDIATE")
             self._read = _sqlite_engine(url, 4, "BEGIN")
         else:
-            self._write = _postgres_engine(url, pool_size)
+            self._write = _postgres_engine(url, pool_size, statement_seconds)
             # At READ COMMITTED each statement has a snapshot of its own, with or without a transaction round it: a
             # read needs no BEGIN and no ROLLBACK, which were two of its three round trips.
             self._read = self._write.execution_options(isolation_level="AUTOCOMMIT")
@@ -102,14 +103,17 @@ class Database:
         await self._read.dispose()
 
 
-def _postgres_engine(url: str, size: int) -> AsyncEngine:
+def _postgres_engine(url: str, size: int, statement_seconds: float) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=size,
         max_overflow=0,
         hide_parameters=True,
         isolation_level="READ COMMITTED",
-        connect_args={"timeout": 10, "server_settings": {"jit": "off"}},
+        connect_args={
+            "timeout": 10,
+            "server_settings": {"jit": "off", "statement_timeout": str(round(statement_seconds * 1000))},
+        },
     )
 
     @event.listens_for(engine.sync_engine, "checkout")
@@ -187,3 +191,8 @@ def is_transient(error: BaseException) -> bool:
     code = str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or "")
     # 08 connection, 40 rollback (deadlock, serialisation), 53 resources, 57P operator (shutdown, cannot connect now)
     return code.startswith(("08", "40", "53", "57P"))
+
+
+def is_too_slow(error: BaseException) -> bool:
+    """Whether the database broke the statement off for its time: the same again would take as long."""
+    return isinstance(error, DBAPIError) and str(getattr(error.orig, "sqlstate", None)) == "57014"

@@ -136,6 +136,7 @@ class RegistryTables:
             Column("hash", String(64), nullable=False),
             Column("person", String(64), nullable=False, index=True),
             Column("scopes", Json, nullable=False),
+            Column("origins", Json, nullable=False),
             Column("expires_at", UtcDateTime),
             Column("revoked", Boolean, nullable=False),
             UniqueConstraint("hash"),

@@ -48,6 +48,8 @@ async def _run(db: Database, config: Config, action: Callable[[], object]) -> No
     async with db.engine.begin() as connection:
 
         def work(sync: Connection) -> None:
+            if sync.dialect.name == "postgresql":
+                sync.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a large table takes as long as it takes
             config.attributes["connection"] = sync
             action()
 

@@ -89,7 +89,7 @@ def _describe(operation: dict[str, Any], method: str, path: str) -> None:
     responses: dict[str, Any] = operation["responses"]
     own = {status: answer for status, answer in responses.items() if status.isdigit() and int(status) >= 400}
     takes_input = bool(operation.get("parameters")) or "requestBody" in operation
-    wanted = {400, 401, 503} | ({422} if takes_input else set[int]())
+    wanted = {400, 401, 429, 503} | ({422} if takes_input else set[int]())
     if "requestBody" in operation:
         wanted |= {413, 415}
         if method == "patch":

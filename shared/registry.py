@@ -5,16 +5,18 @@ The models below are tolerant: they name what is used and ignore the rest, so th
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Table, select
+from sqlalchemy import ColumnElement, Table, Text, cast, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.cloudevent import Event
 from shared.db import insert
 from shared.kernel import RegistryTables
+from shared.tokens import Claims
 from shared.visibility import Principal, Scope
 
 TOPIC = "partners.v1"
@@ -66,6 +68,7 @@ class KnownApiKey(_Tolerant):
     hash: str
     person: str
     scopes: list[str]
+    origins: list[str] = []
     expires_at: datetime | None = None
     revoked: bool = False
 
@@ -107,31 +110,76 @@ async def project(session: AsyncSession, tables: RegistryTables, event: Event) -
     )
 
 
-async def principal_of_key(
-    session: AsyncSession, tables: RegistryTables, key_hash: str, now: datetime
-) -> Principal | None:
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a credential proved, by reference: enough to ask again whether it holds, and nothing to sign in with.
+
+    key     id of the API key that it is, or with which the token was asked for
+    claims  of a token
+    """
+
+    key: str | None = None
+    claims: Claims | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who a credential speaks for now. origins: the web pages that its key is for; none where it says nothing of pages."""
+
+    principal: Principal
+    proof: Proof
+    origins: frozenset[str] = frozenset()
+
+
+async def holder_of_key(session: AsyncSession, tables: RegistryTables, key_hash: str, now: datetime) -> Holder | None:
     """Who holds the API key with this hash, or None for an unknown, revoked, expired or orphaned one."""
+    return await _by_key(session, tables, tables.api_key.c.hash == key_hash, now, None)
+
+
+async def holder_of_proof(session: AsyncSession, tables: RegistryTables, proof: Proof, now: datetime) -> Holder | None:
+    """Who a proof speaks for: it proves who, these read models say what now, the stricter wins.
+
+    A token ends with the API key it was asked for with, and reaches no further than that.
+    """
+    if proof.key is not None:
+        return await _by_key(session, tables, tables.api_key.c.id == proof.key, now, proof.claims)
+    if proof.claims is None:
+        return None
+    row = (await session.execute(select(tables.person).where(tables.person.c.id == proof.claims.person))).first()
+    principal = _of_claims(row, proof.claims, None) if row else None
+    return Holder(principal, proof) if principal else None
+
+
+async def _by_key(
+    session: AsyncSession, tables: RegistryTables, which: ColumnElement[bool], now: datetime, claims: Claims | None
+) -> Holder | None:
     key, person = tables.api_key.c, tables.person.c
     found = await session.execute(
-        select(key.scopes, key.expires_at, key.revoked, tables.person)
+        select(key.id.label("key"), key.scopes, key.origins, key.expires_at, key.revoked, tables.person)
         .join(tables.person, person.id == key.person)
-        .where(key.hash == key_hash)
+        .where(which)
     )
     row = found.first()
     if row is None or row.revoked or (row.expires_at and row.expires_at <= now):
         return None
-    return _principal(row, frozenset(row.scopes) or None)  # a key without scopes reaches as far as its person
+    scopes = frozenset(row.scopes) or None  # a key without scopes reaches as far as its person
+    principal = _of_claims(row, claims, scopes) if claims else _principal(row, scopes)
+    return Holder(principal, Proof(row.key, claims), frozenset(row.origins)) if principal else None
 
 
-async def principal_of_person(
-    session: AsyncSession, tables: RegistryTables, person: str, grants: frozenset[str], issued_at: datetime
-) -> Principal | None:
-    """Who a token speaks for: the token proves who, this read model says what now, the stricter wins."""
-    found = await session.execute(select(tables.person).where(tables.person.c.id == person))
-    row = found.first()
-    if row is None or (row.not_before and issued_at < row.not_before):
+def _of_claims(row: Any, claims: Claims, scopes: frozenset[str] | None) -> Principal | None:
+    if row.id != claims.person or (row.not_before and claims.issued_at < row.not_before):
         return None
-    return _principal(row, grants)
+    return _principal(row, claims.grants if scopes is None else claims.grants & scopes)
+
+
+async def named_origins(session: AsyncSession, tables: RegistryTables, now: datetime) -> frozenset[str]:
+    """The origins that any live API key names."""
+    key = tables.api_key.c
+    rows = await session.execute(
+        select(key.origins, key.expires_at).where(key.revoked.is_(False), cast(key.origins, Text) != "[]")
+    )
+    return frozenset(each for row in rows if not row.expires_at or row.expires_at > now for each in row.origins)
 
 
 async def signing_key(session: AsyncSession, tables: RegistryTables, kid: str, now: datetime) -> dict[str, Any] | None:

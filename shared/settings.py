@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.audit.notes import SEED_BYTES
 from shared.audit.sealing import Sealing
 from shared.bus.security import BusSecurity, Mechanism, Protocol
+from shared.limits import Rates, networks
 
 
 class ServiceSettings(BaseSettings):
@@ -59,6 +60,21 @@ class ServiceSettings(BaseSettings):
         False, description="embedded only: distributed services refuse an older schema instead"
     )
     max_body_bytes: int = Field(1_000_000, description="larger requests are a 413")
+    requests_per_minute: int = Field(
+        12_000, ge=1, description="of one person or service, per replica; more are a 429 with Retry-After"
+    )
+    public_per_minute: int = Field(3_000, ge=1, description="of one client address without credentials, per replica")
+    failures_per_minute: int = Field(
+        120, ge=1, description="wrong credentials or codes from one client address, per replica"
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7",
+        validation_alias=AliasChoices("trusted_proxies", "TRUSTED_PROXIES"),
+        description="networks whose X-Forwarded-For is believed",
+    )
+    statement_seconds: float = Field(
+        60.0, ge=0, description="a statement that takes longer is broken off: a 503 (PostgreSQL; 0: none is)"
+    )
     replica: str | None = Field(
         None,
         description="a name kept over restarts, where no second process can have it; then leases are taken up again at once",
@@ -103,7 +119,7 @@ class ServiceSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _bus_security_holds_together(self) -> Self:
-        _ = self.bus_security
+        _ = self.bus_security, self.rates
         return self
 
     @model_validator(mode="after")
@@ -120,6 +136,11 @@ class ServiceSettings(BaseSettings):
                 raise ValueError("AUDIT_KEY or AUDIT_KEY_FILE, not both")
             given = _read(self.audit_key_file)
         return Sealing(_key(given) if given else None, self.audit_seal_seconds, self.audit_checkpoint_seconds)
+
+    @property
+    def rates(self) -> Rates:
+        proxies = networks(self.trusted_proxies)
+        return Rates(self.requests_per_minute, self.public_per_minute, self.failures_per_minute, proxies)
 
     @property
     def bus_security(self) -> BusSecurity:

@@ -26,12 +26,17 @@ class BadToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token proves: who asked for it, when, and for which grants."""
+    """What a token proves: who asked for it, when, for which grants, with which API key, and which key signed it."""
 
     person: str
     grants: frozenset[str]
     issued_at: datetime
     expires_at: datetime
+    kid: str
+    api_key: str | None = None
+
+    def expired(self, now: datetime) -> bool:
+        return now > self.expires_at + LEEWAY
 
 
 def generate_key(kid: str) -> dict[str, Any]:
@@ -44,10 +49,12 @@ def public_part(private_jwk: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in private_jwk.items() if name != "d"}
 
 
-def sign(private_jwk: Mapping[str, Any], person: str, grants: frozenset[str], now: datetime) -> tuple[str, datetime]:
-    """A token and when it expires."""
+def sign(
+    private_jwk: Mapping[str, Any], person: str, grants: frozenset[str], now: datetime, *, api_key: str | None = None
+) -> tuple[str, datetime]:
+    """A token and when it expires. api_key: id of the key it was asked for with; what holds for that holds for the token."""
     expires = now + LIFETIME
-    claims = {
+    claims: dict[str, Any] = {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": person,
@@ -55,6 +62,8 @@ def sign(private_jwk: Mapping[str, Any], person: str, grants: frozenset[str], no
         "iat": int(now.timestamp()),
         "exp": int(expires.timestamp()),
     }
+    if api_key:
+        claims["key"] = api_key
     header = {"alg": ALGORITHM, "typ": TYPE, "kid": private_jwk["kid"]}
     return jwt.encode(header, claims, OKPKey.import_key(dict(private_jwk)), algorithms=[ALGORITHM]), expires
 
@@ -84,9 +93,11 @@ def verify(token: str, public_jwk: Mapping[str, Any], now: datetime) -> Claims:
         if header.get("typ") != TYPE or claims["iss"] != ISSUER or claims["aud"] != AUDIENCE:
             raise BadToken("another type, issuer or audience")
         issued, expires = (datetime.fromtimestamp(int(claims[name]), UTC) for name in ("iat", "exp"))
-        if now > expires + LEEWAY or now < issued - LEEWAY:
+        grants, key = frozenset(str(claims.get("scope", "")).split()), claims.get("key")
+        found = Claims(str(claims["sub"]), grants, issued, expires, str(header["kid"]), str(key) if key else None)
+        if found.expired(now) or now < issued - LEEWAY:
             raise BadToken("outside its time")
-        return Claims(str(claims["sub"]), frozenset(str(claims.get("scope", "")).split()), issued, expires)
+        return found
     except BadToken:
         raise
     except (JoseError, KeyError, ValueError, TypeError, OverflowError, OSError) as error:

@@ -15,7 +15,7 @@ import structlog
 from fastapi import FastAPI, Request, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry.trace import SpanKind, StatusCode
@@ -23,10 +23,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.bus.port import MAX_VALUE_BYTES, RecordTooLarge
-from shared.db import is_transient
+from shared.clock import Clock, SystemClock
+from shared.cors import Cors
+from shared.db import is_too_slow, is_transient
+from shared.limits import LimitRates, Rates
 from shared.openapi import openapi, operation_id
-from shared.problem import KINDS, MEDIA_TYPE, FieldError, Problem
-from shared.telemetry import current_trace_id, span
+from shared.problem import KINDS, FieldError, Problem
+from shared.refusal import problem_response
+from shared.telemetry import span
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +47,16 @@ NO_TELEMETRY: TelemetryConfig = {
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def make_app(title: str, description: str, lifespan: Lifespan, *, max_body_bytes: int) -> FastAPI:
-    """A service's application: problems, body limit, traces, strict JSON. Routers are the caller's."""
+def make_app(
+    title: str,
+    description: str,
+    lifespan: Lifespan,
+    *,
+    max_body_bytes: int,
+    rates: Rates | None = None,
+    clock: Clock | None = None,
+) -> FastAPI:
+    """A service's application: problems, limits, traces, strict JSON. Routers are the caller's. rates: none, no limit."""
     app = FastAPI(
         title=title,
         description=description,
@@ -65,16 +77,10 @@ def make_app(title: str, description: str, lifespan: Lifespan, *, max_body_bytes
     app.add_exception_handler(Exception, _on_crash)
     app.add_middleware(TraceRequests)
     app.add_middleware(LimitBody, limit=max_body_bytes)
+    if rates:
+        app.add_middleware(LimitRates, rates=rates, clock=clock or SystemClock())
+    app.add_middleware(Cors)  # outermost: a page may read what refuses it, too
     return app
-
-
-def problem_response(problem: Problem) -> JSONResponse:
-    return JSONResponse(
-        problem.as_json(current_trace_id()),
-        status_code=problem.status,
-        headers=dict(problem.headers),
-        media_type=MEDIA_TYPE,
-    )
 
 
 async def _on_problem(_: Request, error: Exception) -> Response:
@@ -129,6 +135,10 @@ async def _on_crash(request: Request, error: Exception) -> Response:
         return problem_response(
             Problem("unavailable", "The database is not reachable now; try again.", headers={"Retry-After": "2"})
         )
+    if is_too_slow(error):
+        log.warning("request.too_slow", path=request.url.path)
+        detail = "This took longer than it may, and was broken off; ask for less at once, or later."
+        return problem_response(Problem("unavailable", detail, headers={"Retry-After": "10"}))
     log.error("request.crashed", path=request.url.path, error=type(error).__name__, exc_info=error)
     return problem_response(Problem("internal", "This is our fault; it has been logged under the trace id."))
 

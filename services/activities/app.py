@@ -36,7 +36,11 @@ def build(
     """The service as an ASGI application. With `bus` it shares that of the one-process runner."""
     clock = clock or (SystemClock.starting_at(settings.clock_start) if settings.clock_start else SystemClock())
     ids = ids or Uuid7Ids(clock)
-    db = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool)
+    db = Database(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool,
+        statement_seconds=settings.statement_seconds,
+    )
     config = migrations.config_for(__file__)
 
     async def prepare() -> None:
@@ -76,6 +80,8 @@ def build(
         "Plans, matching, alerts, decisions and joint activities.",
         runtime.lifespan,
         max_body_bytes=settings.max_body_bytes,
+        rates=settings.rates,
+        clock=clock,
     )
     app.state.runtime, app.state.settings = runtime, settings
     app.state.clock, app.state.ids = clock, ids

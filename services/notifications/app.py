@@ -20,6 +20,8 @@ from services.notifications.stream.cursor import sealer_for
 from services.notifications.stream.door import Door
 from services.notifications.stream.hub import Hub
 from services.notifications.stream.live import Rhythm
+from services.notifications.stream.seats import Seats
+from services.notifications.stream.tickets import Tickets
 from services.notifications.uow import TOPIC
 from shared.audit.api import audit_router
 from shared.auth import Authenticator
@@ -48,7 +50,11 @@ def build(
     """
     clock = clock or (SystemClock.starting_at(settings.clock_start) if settings.clock_start else SystemClock())
     ids = ids or Uuid7Ids(clock)
-    db = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool)
+    db = Database(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool,
+        statement_seconds=settings.statement_seconds,
+    )
     config = config_for(__file__)
 
     async def prepare() -> None:
@@ -92,6 +98,8 @@ def build(
         sealer=sealer,
         clock=clock,
         rhythm=Rhythm(settings.heartbeat_seconds, settings.stream_seconds),
+        seats=Seats(settings.streams_per_person, settings.streams_per_partner),
+        tickets=Tickets(db, authenticator, clock),
         max_streams=settings.max_streams,
     )
     app = make_app(
@@ -99,6 +107,8 @@ def build(
         "The stream of events, the feed behind it, and an inbox per person.",
         runtime.lifespan,
         max_body_bytes=settings.max_body_bytes,
+        rates=settings.rates,
+        clock=clock,
     )
     app.state.runtime, app.state.authenticator, app.state.settings = runtime, authenticator, settings
     app.include_router(stream_router(doors))

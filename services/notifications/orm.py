@@ -135,6 +135,16 @@ class MarkRow(Base, table=True):
     at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
+class StreamTicketRow(Base, table=True):
+    """What opens one stream: by its SHA-256, with what its maker proved (shared.registry.Proof). Used, it is gone."""
+
+    __tablename__ = "stream_ticket"
+
+    hash: str = Field(sa_column=Column(String(64), primary_key=True))
+    proof: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+    expires_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False, index=True))
+
+
 kernel = Kernel(metadata)
 known = RegistryTables(metadata)
 
@@ -145,3 +155,4 @@ def _table(row: type[Base]) -> Table:
 
 feed_log, feed_position, feed = _table(FeedLogRow), _table(FeedPositionRow), _table(FeedRow)
 plan_facts, alert, alert_side, mark = _table(PlanFactsRow), _table(AlertRow), _table(AlertSideRow), _table(MarkRow)
+stream_ticket = _table(StreamTicketRow)

@@ -24,6 +24,8 @@ class NotificationsSettings(ServiceSettings):
     stream_seconds: float = Field(900.0, gt=0, description="age at which a stream is closed, give or take a tenth")
     recheck_seconds: float = Field(2.0, ge=0, description="how old the check of a stream's credentials may be")
     max_streams: int = Field(10_000, ge=1, description="open streams per replica; more are a 503")
+    streams_per_person: int = Field(100, ge=1, description="open streams of one person per replica; more are a 429")
+    streams_per_partner: int = Field(1_000, ge=1, description="of one partner's people, per replica")
     live_events: int = Field(2048, ge=1, description="events kept in memory for streams that are up to date")
     feed_days: int | None = Field(None, ge=1, description="history kept in the feed; without it, all of it")
 

@@ -46,7 +46,11 @@ def build(
     """The application. With `bus` (the one-process runner's) it neither makes nor stops one."""
     clock = clock or (SystemClock.starting_at(settings.clock_start) if settings.clock_start else SystemClock())
     ids = ids or Uuid7Ids(clock)
-    db = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool)
+    db = Database(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool,
+        statement_seconds=settings.statement_seconds,
+    )
 
     async def prepare() -> None:
         config = migrations.config_for(__file__)
@@ -79,7 +83,14 @@ def build(
         runtime.subscribe(subscription)
     if settings.signing_days:
         runtime.background("rotation", lambda stop: _keep_rotating(runtime, settings, ids, stop))
-    app = make_app("Convene: partners", ABOUT, runtime.lifespan, max_body_bytes=settings.max_body_bytes)
+    app = make_app(
+        "Convene: partners",
+        ABOUT,
+        runtime.lifespan,
+        max_body_bytes=settings.max_body_bytes,
+        rates=settings.rates,
+        clock=clock,
+    )
     app.add_exception_handler(Rejected, on_rejected)
     app.state.runtime, app.state.settings, app.state.ids = runtime, settings, ids
     app.state.authenticator = Authenticator(db, orm.known, clock)

@@ -52,9 +52,12 @@ class Redeem:
 
 @dataclass(frozen=True, slots=True)
 class IssueKey:
-    """A key for oneself (`person` None or oneself), or by an administrator for a service."""
+    """A key for oneself (`person` None or oneself), or by an administrator for a service. within: the origins of the key
+    that one signed in with."""
 
     scopes: tuple[str, ...]
     label: str | None = field(repr=False)
     expires_at: datetime | None
     person: str | None = None
+    origins: tuple[str, ...] = ()
+    within: frozenset[str] = frozenset()

@@ -91,6 +91,7 @@ class ApiKeyState(_State):
     person: str
     scopes: list[str] = Field(description="none means all that the person may do")
     kind: str = Field(default=KEY, description="key, or session: what a sign-in gave")
+    origins: list[str] = Field(default=[], description="web pages that may use it from a browser")
     expires_at: datetime | None
     revoked: bool
 
@@ -137,6 +138,7 @@ def of_api_key(key: ApiKey) -> dict[str, Any]:
         person=key.person,
         scopes=list(key.scopes),
         kind=key.kind,
+        origins=list(key.origins),
         expires_at=key.expires_at,
         revoked=key.revoked_at is not None,
     ).model_dump(mode="json")

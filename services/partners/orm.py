@@ -84,6 +84,7 @@ class ApiKeyRow(Base, table=True):
     prefix: str = Field(max_length=20)
     hash: str = Field(max_length=64, unique=True)
     scopes: list[str] = Field(sa_column=Column(Json, nullable=False))
+    origins: list[str] = Field(sa_column=Column(Json, nullable=False))
     label: str | None = Field(default=None, max_length=100)
     kind: str = Field(max_length=10)
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))

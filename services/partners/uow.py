@@ -59,6 +59,7 @@ def person_of(row: orm.PersonRow) -> Person:
 def api_key_of(row: orm.ApiKeyRow) -> ApiKey:
     values: dict[str, Any] = row.model_dump()
     values["scopes"] = tuple(row.scopes)
+    values["origins"] = tuple(row.origins)
     return ApiKey(**values)
 
 

@@ -197,7 +197,7 @@ def test_the_gateway_is_generated_from_the_path_table() -> None:
     assert text == compose_gateway(), "run `make contracts`"
     for process in REPLICAS:
         assert f"server {process}:8000 resolve;" in text
-    stream = text.split("location ~ ^/api/v1/stream")[1].split("}")[0]
+    stream = text.split("location ~ ^/api/v1/stream(")[1].split("}")[0]
     for directive in ("proxy_buffering off;", "gzip off;", "proxy_read_timeout 1h;"):
         assert directive in stream
     assert "gzip on" not in text

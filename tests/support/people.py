@@ -25,6 +25,8 @@ class Person:
     scope: dict[str, list[str]] = field(default_factory=dict)
     scopes: tuple[str, ...] = ()
     """What the key is for; nothing said: all that the person may."""
+    origins: tuple[str, ...] = ()
+    """The web pages that the key is for."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -57,7 +59,8 @@ def registry_events(people: Iterable[Person], organisations: Iterable[str]) -> l
         )  # fmt: skip
         data.append(
             ("api_key.issued", f"key_{one.id[4:]}",
-             {"hash": hash_api_key(one.key), "person": one.id, "scopes": list(one.scopes), "expires_at": None, "revoked": False})
+             {"hash": hash_api_key(one.key), "person": one.id, "scopes": list(one.scopes), "origins": list(one.origins),
+              "expires_at": None, "revoked": False})
         )  # fmt: skip
     return [
         Event(

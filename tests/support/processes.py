@@ -138,4 +138,4 @@ def clean_environment() -> dict[str, str]:
     """The surroundings without anything that settings would read, and with room to post more than partners do."""
     read: Sequence[str] = ("CONVENE_", "ACTIVITIES_", "PARTNERS_", "NOTIFICATIONS_", "DASHBOARD_", "BUS_", "OTEL_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(tuple(read))}
-    return kept | {"ACTIVITIES_POSTS_PER_HOUR": "100000"}
+    return kept | {"ACTIVITIES_POSTS_PER_HOUR": "100000", "ACTIVITIES_REQUESTS_PER_MINUTE": "1000000"}

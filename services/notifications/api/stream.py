@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from services.notifications.domain import Names, NotAPattern, Position
@@ -14,7 +15,9 @@ from services.notifications.stream.cursor import Sealer
 from services.notifications.stream.door import Door
 from services.notifications.stream.hub import Hub
 from services.notifications.stream.live import EventStream, Live, Rhythm
-from shared.auth import Anyone
+from services.notifications.stream.seats import Seats
+from services.notifications.stream.tickets import Tickets
+from shared.auth import Anyone, SignedIn, arrived, holder_of, require, unauthenticated
 from shared.clock import Clock
 from shared.cloudevent import parse_time
 from shared.filters import Filtered
@@ -32,6 +35,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     400: _PROBLEM | {"description": "an unknown parameter or code, or a cursor that was not given to you"},
     401: _PROBLEM | {"description": "wrong credentials"},
     410: _PROBLEM | {"description": "the history after this position is not here: fetch the lists again"},
+    429: _PROBLEM | {"description": "too many requests, or open streams of one person or partner; see Retry-After"},
     503: _PROBLEM | {"description": "too many streams, or the database is away; see Retry-After"},
 }
 
@@ -47,6 +51,8 @@ class Doors:
     sealer: Sealer
     clock: Clock
     rhythm: Rhythm
+    tickets: Tickets
+    seats: Seats
     max_streams: int
 
 
@@ -59,6 +65,11 @@ class EventsPage(BaseModel):
     data: list[dict[str, Any]]
     next_cursor: str
     caught_up: bool = Field(description="whether there was nothing more")
+
+
+class TicketOut(BaseModel):
+    ticket: str = Field(description="opens one stream")
+    expires_at: datetime
 
 
 async def _asked(
@@ -111,15 +122,20 @@ def stream_router(doors: Doors) -> APIRouter:
             str | None, Query(description="resume after this `id:`; the header `Last-Event-ID` wins", max_length=4000)
         ] = None,
         header: Annotated[str | None, Header(alias="Last-Event-ID", max_length=4000)] = None,
+        ticket: Annotated[
+            str | None, Query(description="of `POST /api/v1/stream-tickets`, in place of credentials", max_length=100)
+        ] = None,
     ) -> Response:
         """Each message is `id:` (a cursor for you alone), `event:` (`plan.posted`) and `data:` (the CloudEvent, one line).
 
         Starts at now; after `Last-Event-ID`; or at `since`. Without credentials only plans labelled TLP:CLEAR are shown.
-        The stream closes itself now and then: reconnect with the last id. At least once per position, in order per
+        The stream closes itself now and then: reconnect with the last id (and another ticket: each opens one stream). At least once per position, in order per
         subject, and nothing twice in one cursor's history.
         """
         if doors.runtime.closing.is_set():
             raise Problem("unavailable", "This server is stopping; connect again.", headers={"Retry-After": "1"})
+        if ticket is not None:
+            principal = await _ticketed(request, doors, principal, ticket)
         if doors.hub.streams >= doors.max_streams:
             raise Problem(
                 "unavailable",
@@ -140,13 +156,22 @@ def stream_router(doors: Doors) -> APIRouter:
             doors.door,
             doors.clock,
             doors.rhythm,
-            credentials=request.headers.get("authorization"),
+            proof=holder_of(request).proof if principal.signed_in else None,
             principal=principal,
             asked=asked,
             log_id=log_id,
             position=position,
         )
-        return EventStream(live)
+        return EventStream(live, doors.seats.take(principal))
+
+    @router.post("/stream-tickets", status_code=201, response_model=TicketOut, summary="A ticket that opens one stream")
+    async def ticket(request: Request, principal: SignedIn) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """For browsers, whose EventSource sends no header: `GET /api/v1/stream?ticket=...` within 30 seconds, once. The
+        stream shows what the key or token shows that the ticket was asked for with, and ends with it."""
+        require(principal, "read")
+        text, expires_at = await doors.tickets.make(holder_of(request).proof)
+        out = TicketOut(ticket=text, expires_at=expires_at)
+        return JSONResponse(out.model_dump(mode="json"), status_code=201, headers={"Cache-Control": "no-store"})
 
     @router.get("/events", response_model=EventsPage, summary="Read events in pages, oldest first")
     async def events(  # pyright: ignore[reportUnusedFunction]
@@ -175,6 +200,18 @@ def stream_router(doors: Doors) -> APIRouter:
         return answer
 
     return router
+
+
+async def _ticketed(request: Request, doors: Doors, principal: Principal, ticket: str) -> Principal:
+    """Whose ticket it is. One that was used, has expired or never was is a 401 like wrong credentials."""
+    if principal.signed_in:
+        raise _malformed("?ticket", "either a ticket or an Authorization header")
+    holder = await doors.tickets.use(ticket)
+    if holder is None:
+        raise unauthenticated()
+    principal = arrived(request, holder)
+    require(principal, "read")
+    return principal
 
 
 async def _resumed(doors: Doors, principal: Principal, cursor: str, where: str) -> Position:

@@ -18,6 +18,7 @@ from services.notifications.stream.door import Door
 from services.notifications.stream.hub import Hub, View
 from shared.clock import Clock
 from shared.db import is_transient
+from shared.registry import Proof
 from shared.visibility import Principal
 
 log = structlog.get_logger(__name__)
@@ -52,14 +53,14 @@ class Live:
         clock: Clock,
         rhythm: Rhythm,
         *,
-        credentials: str | None,
+        proof: Proof | None,
         principal: Principal,
         asked: Asked,
         log_id: str,
         position: Position,
     ) -> None:
         self._hub, self._door, self._clock, self._rhythm = hub, door, clock, rhythm
-        self._credentials, self._principal, self._asked = credentials, principal, asked
+        self._proof, self._principal, self._asked = proof, principal, asked
         self._log_id = log_id
         self._position: dict[Lane, int] = dict(position)
         self._view: View = hub.view(principal, asked)
@@ -204,7 +205,7 @@ class Live:
         await self._send(write, b": heartbeat\n" + self._id() + b"\n\n")
 
     async def _admitted(self, write: Write) -> bool:
-        principal = await self._door.admit(self._credentials)
+        principal = await self._door.admit(self._proof)
         if principal is None or principal.id != self._principal.id:
             await write(ENDED)
             return False
@@ -240,15 +241,21 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, give_back: Callable[[], None]) -> None:
         super().__init__(
             status_code=200,
             headers={"Cache-Control": "no-cache, no-store", "X-Accel-Buffering": "no"},
         )
         del self.headers["content-length"]
-        self._live = live
+        self._live, self._give_back = live, give_back
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._stream(scope, receive, send)
+        finally:
+            self._give_back()
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         live = self._live
 
         async def write(body: bytes) -> None:

@@ -21,7 +21,7 @@ from services.partners.handlers.keys import issue_key, revoke_key
 from services.partners.handlers.signing import mint_token, rotate_signing_key
 from services.partners.uow import PartnersUnitOfWork
 from shared.answers import Cursor, IdempotencyKey, Limit, page_of, runtime_of
-from shared.auth import KEY_PREFIX, Anyone, SignedIn, hash_api_key, require, unauthenticated
+from shared.auth import KEY_PREFIX, Anyone, SignedIn, hash_api_key, holder_of, require, unauthenticated
 from shared.idempotency import Answer
 from shared.paging import DEFAULT_LIMIT, encode_cursor, link_next
 from shared.problem import FieldError, Problem, instant
@@ -39,7 +39,8 @@ async def post_key(request: Request, principal: SignedIn, body: KeyIn, key: Idem
     require_key(request)
     await _require_kept(request)
     expires_at = instant("#/expires_at", body.expires_at)
-    command = IssueKey(tuple(body.scopes), body.label, expires_at, body.person)
+    within = holder_of(request).origins
+    command = IssueKey(tuple(body.scopes), body.label, expires_at, body.person, tuple(body.origins), within)
     days: int = request.app.state.settings.key_days
 
     async def work(uow: PartnersUnitOfWork) -> Answer:
@@ -69,7 +70,7 @@ async def list_keys(
 
 @router.post("/keys/{key_id}:revoke", response_model=KeyOut, responses=problems(401, 404))
 async def post_revocation(request: Request, principal: SignedIn, key_id: str, key: IdempotencyKey = None) -> Response:
-    """One of your keys, or anybody's (administrators). Tokens made with it end within ten minutes."""
+    """One of your keys, or anybody's (administrators). Tokens made with it, and open streams, end with it."""
 
     async def work(uow: PartnersUnitOfWork) -> Answer:
         return Answer(200, shown(key_out(await revoke_key(key_id, principal, uow))))
@@ -81,13 +82,14 @@ async def post_revocation(request: Request, principal: SignedIn, key_id: str, ke
 async def post_token(
     request: Request, principal: SignedIn, body: TokenIn | None = None, key: IdempotencyKey = None
 ) -> Response:
-    """A token of ten minutes for the key in hand. Nothing is stored, so a repeat is harmless and makes another."""
+    """A token of ten minutes for the key in hand; it ends with that key, and is for the same origins. Nothing is stored,
+    so a repeat is harmless and makes another."""
     require_key(request)
     asked = tuple(body.scopes) if body else ()
     runtime = runtime_of(request)
     async with runtime.db.read() as session:
         keys = await queries.signing_keys(session)
-    token, expires_at, scopes = mint_token(principal, asked, keys, runtime.clock)
+    token, expires_at, scopes = mint_token(principal, asked, keys, runtime.clock, holder_of(request).proof.key)
     out = TokenOut(token=token, expires_at=expires_at, scopes=list(scopes))
     return JSONResponse(shown(out), status_code=201, headers=NO_STORE)
 
@@ -121,7 +123,7 @@ def key_made(key: ApiKey, text: str) -> Answer:
 
 
 def key_out(key: ApiKey) -> KeyOut:
-    return KeyOut.model_validate(asdict(key) | {"scopes": list(key.scopes)})
+    return KeyOut.model_validate(asdict(key) | {"scopes": list(key.scopes), "origins": list(key.origins)})
 
 
 def require_key(request: Request) -> str:

@@ -15,8 +15,8 @@ from shared.answers import committed, runtime_of
 from shared.etags import etag, stale
 from shared.idempotency import Answer
 from shared.problem import MEDIA_TYPE, FieldError, Problem, not_found
+from shared.refusal import problem_response
 from shared.visibility import Principal
-from shared.web import problem_response
 
 Work = Callable[[PartnersUnitOfWork], Awaitable[Answer]]
 

@@ -260,6 +260,12 @@ class KeyIn(_In):
     label: Short | None = Field(None, description="for you to tell your keys apart")
     expires_at: datetime | None = None
     person: str | None = Field(None, max_length=100, description="a service, by id; administrators only")
+    origins: list[Annotated[str, Field(max_length=300)]] = Field(
+        [],
+        max_length=20,
+        description="web pages that may use it from a browser (`https://dashboard.example.org`), and no others; "
+        "none means that no page of another site can",
+    )
 
 
 class KeyOut(BaseModel):
@@ -267,6 +273,7 @@ class KeyOut(BaseModel):
     person: str
     prefix: str
     scopes: list[str]
+    origins: list[str]
     label: str | None
     kind: str = Field(
         description="key, or session: what a sign-in gave, for hours", json_schema_extra={"enum": [KEY, SESSION]}

@@ -1,5 +1,6 @@
 """Invitations, API keys and signing keys: what is live when, and how far a key may reach."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -49,7 +50,11 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key in somebody's hand; here only its SHA-256. scopes: what it is narrowed to; none means all its person may do."""
+    """A key in somebody's hand; here only its SHA-256.
+
+    scopes   what it is narrowed to; none means all its person may do
+    origins  the web pages that may use it from a browser; none means that no page of another site can
+    """
 
     id: str
     version: int
@@ -58,6 +63,7 @@ class ApiKey:
     hash: str
     created_at: datetime
     scopes: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
     label: str | None = None
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
@@ -117,6 +123,27 @@ def check_scopes(scopes: Sequence[str]) -> None:
     ]
     if faults:
         raise Invalid(faults)
+
+
+_ORIGIN = re.compile(r"(https://|http://(?=localhost(?::|$)|127\.0\.0\.1(?::|$)))[a-z0-9.-]{1,253}(:[1-9][0-9]{0,4})?")
+_DEFAULT_PORT = re.compile(r"https://[^:]*:443|http://[^:]*:80")
+
+
+def check_origins(asked: Sequence[str], within: frozenset[str]) -> tuple[str, ...]:
+    """Which pages a new key is for: as a browser writes an origin (RFC 6454, 6.2), over https but on one's own machine.
+
+    within: those of the key that makes it; it cannot be for others. Raises Invalid.
+    """
+    faults: list[Fault] = []
+    for number, origin in enumerate(asked):
+        if not _ORIGIN.fullmatch(origin) or _DEFAULT_PORT.fullmatch(origin):
+            told = "an origin as browsers write it, https://dashboard.example.org: lower case, no path, no default port"
+            faults.append(Fault(f"#/origins/{number}", "malformed", told))
+        elif within and origin not in within:
+            faults.append(Fault(f"#/origins/{number}", "beyond", "not an origin of the key that you signed in with"))
+    if faults:
+        raise Invalid(faults)
+    return tuple(sorted(set(asked) or within))
 
 
 def check_room(keys: Iterable[ApiKey], now: datetime) -> None:

@@ -24,6 +24,7 @@ async def issue_key(
     """A key for oneself, or by an administrator for a service. Raises Invalid, Conflict or Refused."""
     now = uow.clock.now()
     access.check_expiry(command.expires_at, now)
+    origins = access.check_origins(command.origins, command.within)
     own = command.person in (None, principal.person)
     if not own and "admin" not in principal.grants:
         raise Refused("A key for somebody else is made by an administrator, and for services only.")
@@ -40,7 +41,7 @@ async def issue_key(
         scopes = access.in_order(command.scopes)
     access.check_room(await uow.api_keys.where(_api_key.person == person.id), now)
     expires_at = command.expires_at or access.expiry(now, key_days)
-    return await make_key(person.id, scopes, command.label, expires_at, uow)
+    return await make_key(person.id, scopes, command.label, expires_at, uow, origins=origins)
 
 
 async def make_key(
@@ -51,6 +52,8 @@ async def make_key(
     uow: PartnersUnitOfWork,
     text: str | None = None,
     kind: str = access.KEY,
+    *,
+    origins: tuple[str, ...] = (),
 ) -> tuple[ApiKey, str]:
     """The key and its text. The person's row is locked already. text: a key that was given (bootstrap), else drawn."""
     text = text or new_api_key()
@@ -62,6 +65,7 @@ async def make_key(
         hash=hash_api_key(text),
         created_at=uow.clock.now(),
         scopes=scopes,
+        origins=origins,
         label=label,
         kind=kind,
         expires_at=expires_at,

@@ -48,9 +48,9 @@ async def rotate_if_due(age: timedelta, overlap: timedelta, uow: PartnersUnitOfW
 
 
 def mint_token(
-    principal: Principal, asked: tuple[str, ...], keys: list[SigningKey], clock: Clock
+    principal: Principal, asked: tuple[str, ...], keys: list[SigningKey], clock: Clock, api_key: str | None = None
 ) -> tuple[str, datetime, tuple[str, ...]]:
-    """A token for who signed in: its text, when it expires, what it allows. Raises Invalid or Refused.
+    """A token for who signed in (with `api_key`): its text, when it expires, what it allows. Raises Invalid or Refused.
 
     The grants are written out: a token without any would allow everything that the roles allow.
     """
@@ -60,7 +60,7 @@ def mint_token(
     key = access.signer(keys, now)
     if key is None or principal.person is None:
         raise Refused("There is no key to sign with yet.")
-    text, expires_at = sign(key.jwk, principal.person, frozenset(scopes), now)
+    text, expires_at = sign(key.jwk, principal.person, frozenset(scopes), now, api_key=api_key)
     return text, expires_at, scopes
 
 

@@ -240,3 +240,31 @@ async def test_rotating_twice_in_a_hurry_leaves_no_gap(house: House) -> None:
     assert key_id(token) == second["kid"]
     _, reader = await house.joined()
     assert (await house.call("POST", ROTATE, key=reader)).status_code == 403
+
+
+async def test_a_key_for_some_pages_makes_no_credential_for_others(house: House) -> None:
+    _, full = await house.joined(**FOCAL)
+    made = await house.made(KEYS, {"origins": ["https://b.example.org", "https://a.example.org"]}, key=full)
+    assert made["origins"] == ["https://a.example.org", "https://b.example.org"]
+    first = next(each for each in (await house.call("GET", KEYS, key=full)).json()["data"] if each["id"] != made["id"])
+    assert first["origins"] == []
+    await house.call("POST", f"{KEYS}/{first['id']}:revoke", key=full)
+    beyond = await house.call("POST", KEYS, {"origins": ["https://c.example.org"]}, key=made["key"])
+    assert (beyond.status_code, pointers(beyond)) == (422, ["#/origins/0"])
+    alike = await house.made(KEYS, {}, key=made["key"])
+    assert alike["origins"] == made["origins"]  # nothing said would mean no restriction at all
+    for credential in (alike["key"], (await house.made(TOKENS, {}, key=alike["key"]))["token"]):
+        for origin, status in (("https://a.example.org", 200), ("https://c.example.org", 403)):
+            answer = await house.http.get(
+                "/api/v1/me", headers={"Authorization": f"Bearer {credential}", "Origin": origin}
+            )
+            assert answer.status_code == status
+
+
+async def test_a_token_ends_with_the_key_it_was_asked_for_with(house: House) -> None:
+    _, key = await house.joined(**FOCAL)
+    token = (await house.made(TOKENS, {}, key=key))["token"]
+    mine = (await house.call("GET", KEYS, key=key)).json()["data"][0]["id"]
+    assert await grants(house, token) == ["post", "read"]
+    assert (await house.call("POST", f"{KEYS}/{mine}:revoke", key=key)).status_code == 200
+    assert await grants(house, token) == 401

@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+from alembic.config import Config
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from infra.native.postgres import PostgresServer
-from shared.db import Database
+from shared import migrations
+from shared.db import Database, is_too_slow, is_transient
 
 
 async def test_connections_of_a_server_that_was_restarted_are_replaced_unseen(
@@ -42,6 +46,23 @@ async def test_a_read_holds_no_transaction_open(new_postgres: Callable[..., Post
         await db.dispose()
 
 
-async def _used(db: Database) -> None:
+async def _used(db: Database, seconds: float = 0.2) -> None:
     async with db.read() as session:
-        await session.execute(text("SELECT pg_sleep(0.2)"))
+        await session.execute(text(f"SELECT pg_sleep({seconds})"))
+
+
+async def test_what_takes_too_long_is_broken_off_but_for_migrations(postgres_url: str) -> None:
+    db = Database(postgres_url, statement_seconds=0.2)
+    try:
+        with pytest.raises(DBAPIError) as broken:
+            await _used(db, 30)
+        assert is_too_slow(broken.value)
+        assert not is_transient(broken.value)  # a consumer would try it for ever
+        config = Config()
+        await migrations._run(
+            db, config, lambda: config.attributes["connection"].exec_driver_sql("SELECT pg_sleep(0.5)")
+        )
+        with pytest.raises(DBAPIError):  # for that transaction alone
+            await _used(db, 30)
+    finally:
+        await db.dispose()

@@ -106,6 +106,18 @@ def test_what_is_made_with_a_key_is_no_wider(asked: tuple[str, ...], holder: set
     assert access.narrowed(asked, frozenset(holder), frozenset({"read", "post"})) == scopes
 
 
+def test_origins_are_taken_as_browsers_write_them() -> None:
+    good = ("https://a.example.org", "https://xn--bcher-kva.example:8443", "http://localhost:5173", "http://127.0.0.1")
+    assert access.check_origins(good, frozenset()) == tuple(sorted(good))
+    bad = (
+        "https://a.example.org/", "https://A.example.org", "http://a.example.org", "https://*.example.org", "*", "null",
+        "https://a.example.org:443", "http://localhost:80", "https://u:p@a.example.org", "http://localhost.example.org", "https://",
+    )  # fmt: skip
+    with pytest.raises(Invalid) as refused:
+        access.check_origins(bad, frozenset())
+    assert [fault.pointer for fault in refused.value.faults] == [f"#/origins/{number}" for number in range(len(bad))]
+
+
 def test_a_key_without_grants_makes_nothing() -> None:
     """No scopes would mean everything."""
     with pytest.raises(Refused):

@@ -10,7 +10,8 @@ from fastapi import FastAPI
 
 from shared.filters import Columns, Filter, Filtered
 from shared.problem import Problem
-from shared.web import StrictRoute, problem_response
+from shared.refusal import problem_response
+from shared.web import StrictRoute
 
 
 async def ask(query: str) -> httpx.Response:

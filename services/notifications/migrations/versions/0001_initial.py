@@ -185,6 +185,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("person", sa.String(length=64), nullable=False),
         sa.Column("scopes", JSON, nullable=False),
+        sa.Column("origins", JSON, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=True),
         sa.Column("revoked", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_known_api_key"),
@@ -276,9 +277,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_plan_facts_owner", "plan_facts", ["owner"])
 
+    op.create_table(
+        "stream_ticket",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("proof", JSON, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("hash", name="pk_stream_ticket"),
+    )
+    op.create_index("ix_stream_ticket_expires_at", "stream_ticket", ["expires_at"])
+
 
 def downgrade() -> None:
     for table in (
+        "stream_ticket",
         "plan_facts",
         "outbox",
         "mark",
