@@ -35,17 +35,8 @@ def allowed(world: World, viewer: Viewer) -> Allowed:
 
 
 def _first(world: World, between: Between, plan: Marked, viewer: Viewer) -> bool:
-    """Whether no earlier alert (ids tell their order) brought one of the viewer's partners before this plan."""
-    owners = {each.id: each.owner for each in world.plans}
-    for partner in viewer.partners:
-        meetings = [
-            key
-            for key, one in world.alerts.items()
-            if plan.id in one.plans and partner in {owners[p] for p in one.plans}
-        ]
-        if meetings and min(meetings) == between.id:
-            return True
-    return False
+    """Whether it was by this alert that one of the viewer's partners met this plan first."""
+    return any(world.met.get((world.organisations[slug], plan.id)) == between.id for slug in viewer.partners)
 
 
 def oracle_alert(world: World, between: Between, viewer: Viewer, *, bulk: bool) -> oracle.Alert:

@@ -18,7 +18,7 @@ from infra.data import DataFolder
 from infra.embedded import Embedded, embedded
 from services.activities.orm import AlertRow, DecisionRow
 from shared.db import Database
-from tests.support.activities import settled
+from tests.support.activities import facts_on, settled
 from tests.support.notifications import projected
 from tests.unit.shared.visibility_oracle import RED, Case
 
@@ -138,6 +138,8 @@ class World:
     decisions: dict[str, str] = field(default_factory=dict)
     activities: dict[str, frozenset[str]] = field(default_factory=dict)
     organisations: dict[str, str] = field(default_factory=dict)
+    met: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Partner and plan of another's -> the first alert in which both stood, as the log tells it."""
 
     def viewer(self, name: str) -> Viewer:
         return next(each for each in self.viewers if each.name == name)
@@ -360,6 +362,13 @@ async def _decided(made: World) -> None:
 async def _stored(made: World) -> None:
     """What there is, read past every wall."""
     db: Database = made.house.runtimes["activities"].db
+    facts = {event.id: event for event in await facts_on(made.house.runtimes["activities"].bus)}
+    for event in sorted(facts.values(), key=lambda one: one.id):
+        if event.name.startswith("alert."):
+            owners = {side["plan"]: side["partner"] for side in event.data["sides"]}
+            for plan, owner in owners.items():
+                for partner in set(owners.values()) - {owner}:
+                    made.met.setdefault((partner, plan), event.subject)
     async with db.read() as session:
         for row in (await session.execute(select(AlertRow))).scalars():
             made.alerts[row.id] = Between(row.id, tuple(sorted(row.versions)), row.group_of or {})
