@@ -5,10 +5,12 @@ process has met it, so that ten keys or a hundred tokens of one person are one p
 client's address, and so do failures: whoever guesses keys, tickets or codes is stopped long before a guess is worth it.
 """
 
+from __future__ import annotations
+
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -21,7 +23,7 @@ from shared.refusal import problem_response
 from shared.registry import Holder
 
 MOST = 20_000
-"""Buckets kept; beyond, those that were not asked for longest are full again."""
+"""Names that are remembered, of buckets and of holders."""
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
@@ -43,26 +45,47 @@ class Rates:
 
 
 class Buckets:
-    """One token bucket for each name: `per_minute` tokens at most, refilled evenly."""
+    """burst: requests at once; every: seconds until one more is allowed. One bucket for each name (GCRA, ITU-T I.371 annex A).
 
-    def __init__(self, per_minute: int, clock: Clock) -> None:
-        self._size, self._clock = float(per_minute), clock
-        self._kept: OrderedDict[str, tuple[float, float]] = OrderedDict()
+    room: names that are remembered; those are forgotten first that are the furthest from their limit.
+    """
 
-    def wait(self, name: str) -> float:
-        """Seconds until there is a token; 0 where there is one now."""
-        return max(0.0, (1 - self._tokens(name)) * 60 / self._size)
+    def __init__(self, clock: Clock, *, burst: int, every: float, room: int = MOST) -> None:
+        self._clock, self._every, self._room = clock, every, room
+        self._tolerance = every * (burst - 1)
+        self._full_at: dict[Hashable, float] = {}
 
-    def take(self, name: str) -> None:
-        """One token, even one that is not there yet."""
-        self._kept[name] = (self._tokens(name) - 1, self._clock.monotonic())
-        self._kept.move_to_end(name)
-        if len(self._kept) > MOST:
-            self._kept.popitem(last=False)
+    @classmethod
+    def per_minute(cls, number: int, clock: Clock) -> Buckets:
+        """A minute's worth at once, then evenly."""
+        return cls(clock, burst=number, every=60 / number)
 
-    def _tokens(self, name: str) -> float:
-        tokens, at = self._kept.get(name, (self._size, 0.0))
-        return min(self._size, tokens + (self._clock.monotonic() - at) * self._size / 60)
+    def wait(self, name: Hashable) -> float:
+        """Seconds until there is room for one; 0 where there is now."""
+        now = self._clock.monotonic()
+        return max(0.0, self._full_at.get(name, now) - now - self._tolerance)
+
+    def take(self, name: Hashable) -> None:
+        """Count one, even one for which there is no room yet."""
+        now = self._clock.monotonic()
+        if name not in self._full_at and len(self._full_at) >= self._room:
+            self._make_room(now)
+        self._full_at[name] = max(self._full_at.get(name, now), now) + self._every
+
+    def give_back(self, name: Hashable) -> None:
+        """The last one was harmless."""
+        if name in self._full_at:
+            self._full_at[name] -= self._every
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+    def _make_room(self, now: float) -> None:
+        self._full_at = {name: at for name, at in self._full_at.items() if at > now}
+        if len(self._full_at) >= self._room:
+            # a tenth at a time, so that a flood of names does not sort the table for each of them
+            spared = sorted(self._full_at.items(), key=lambda each: each[1])[self._room // 10 + 1 :]
+            self._full_at = dict(spared)
 
 
 class LimitRates:
@@ -70,8 +93,8 @@ class LimitRates:
 
     def __init__(self, app: ASGIApp, rates: Rates, clock: Clock) -> None:
         self._app, self._rates = app, rates
-        self._holders, self._public = Buckets(rates.holder, clock), Buckets(rates.public, clock)
-        self._failures = Buckets(rates.failures, clock)
+        self._holders, self._public = Buckets.per_minute(rates.holder, clock), Buckets.per_minute(rates.public, clock)
+        self._failures = Buckets.per_minute(rates.failures, clock)
         self._met: OrderedDict[str, str] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -99,7 +99,7 @@ def build(
         provider = Provider(
             settings.oidc_issuer, settings.oidc_client_id, clock, staff=settings.oidc_addresses_are_verified
         )
-    app.state.doors = doors(clock, passwords=settings.passwords, provider=provider, proxies=settings.trusted_proxies)
+    app.state.doors = doors(clock, passwords=settings.passwords, provider=provider, proxies=settings.rates.proxies)
     routers = (
         organisations.router,
         organisations.actions,

@@ -5,7 +5,6 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.partners.signin.doors import networks
 from services.partners.signin.provider import check_address
 from shared.auth import KEY_PREFIX
 from shared.settings import ServiceSettings
@@ -39,10 +38,6 @@ class PartnersSettings(ServiceSettings):
         description="the provider gives every address itself and so says nothing of `email_verified` (a directory of staff); "
         "without this, only an address that it calls verified finds its person",
     )
-    trusted_proxies: str = Field(
-        "127.0.0.1/32,::1/128",
-        description="networks whose X-Forwarded-For is believed, to count a client's tries with a password",
-    )
     seed_registry: bool = Field(True, description="start an empty registry with the organisations of seed/")
 
     @model_validator(mode="after")
@@ -51,7 +46,6 @@ class PartnersSettings(ServiceSettings):
             raise ValueError("PARTNERS_OIDC_ISSUER and PARTNERS_OIDC_CLIENT_ID: both, or neither")
         if self.oidc_issuer is not None:
             check_address(self.oidc_issuer)
-        networks(self.trusted_proxies)
         return self
 
     @field_validator("bootstrap_key")

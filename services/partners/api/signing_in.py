@@ -26,7 +26,7 @@ from services.partners.api.schemas import (
 )
 from services.partners.domain.errors import Unproven
 from services.partners.handlers import sessions as handlers
-from services.partners.signin.doors import Doors, client_of
+from services.partners.signin.doors import Doors
 from services.partners.signin.idtokens import verified
 from services.partners.signin.passwords import LONGEST, SHORTEST, Passwords, fits
 from services.partners.signin.provider import ProviderDown
@@ -34,6 +34,7 @@ from services.partners.uow import PartnersUnitOfWork
 from shared.answers import IdempotencyKey, runtime_of
 from shared.auth import Anyone, Myself
 from shared.idempotency import Answer, check_key
+from shared.limits import client_address
 from shared.problem import FieldError, Problem, invalid
 from shared.tokens import BadToken
 from shared.visibility import PUBLIC
@@ -74,7 +75,7 @@ async def post_session(request: Request, body: PasswordSignIn, key: IdempotencyK
     doors = _doors(request)
     passwords = _passwords(doors)
     address = ("address", hashlib.sha256(body.email.casefold().encode()).hexdigest())
-    client = ("client", _client(request, doors))
+    client = ("client", client_address(request.scope, doors.proxies))
     _take(doors, address, client)
     runtime = runtime_of(request)
     async with runtime.db.read() as session:
@@ -183,18 +184,12 @@ def _passwords(doors: Doors) -> Passwords:
     return doors.passwords
 
 
-def _client(request: Request, doors: Doors) -> str:
-    peer = request.client.host if request.client else ""
-    return client_of(peer, request.headers.get("x-forwarded-for", ""), doors.proxies)
-
-
 def _take(doors: Doors, address: tuple[str, str], client: tuple[str, str] | None = None) -> None:
     """One try. Raises a 429 problem, the same for addresses that somebody has and for others."""
-    pause = doors.addresses.take(address)
-    if not pause and client is not None:
-        pause = doors.clients.take(client)
-        if pause:
-            doors.addresses.give_back(address)
+    pause = max(doors.addresses.wait(address), doors.clients.wait(client) if client else 0.0)
     if pause:
         detail = "Too many tries with a password. Wait, or ask an administrator for an invitation."
         raise Problem("too-many-requests", detail, headers={"Retry-After": str(math.ceil(pause))})
+    doors.addresses.take(address)
+    if client:
+        doors.clients.take(client)

@@ -1,7 +1,6 @@
 """How people prove who they are, with no database: passwords, ID tokens of a provider, and how often either may be tried.
 
 - `passwords`  argon2id, beside the loop, with a bound on how many are computed at once
-- `attempts`   so many tries at once, then one every so often, in a table that cannot grow
 - `doors`      which of these ways in are open here, and who has been trying them
 - `provider`   the OpenID provider's addresses and keys, fetched rarely and kept when it is down
 - `idtokens`   what an ID token proves (pure)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from shared.clock import FixedClock
-from shared.limits import MOST, Buckets, LimitRates, Rates, client_address, networks
+from shared.limits import Buckets, LimitRates, Rates, client_address, networks
 from shared.registry import Holder, Proof
 from shared.visibility import Principal
 
@@ -48,7 +48,7 @@ class Service:
 
 def test_a_bucket_holds_a_minutes_worth_and_fills_evenly() -> None:
     clock = FixedClock(datetime(2027, 1, 1, tzinfo=UTC))
-    buckets = Buckets(60, clock)
+    buckets = Buckets.per_minute(60, clock)
     clock.advance(1_000)  # it was full before, and is no fuller
     for _ in range(60):
         assert buckets.wait("one") == 0
@@ -61,12 +61,21 @@ def test_a_bucket_holds_a_minutes_worth_and_fills_evenly() -> None:
     assert buckets.wait("one") == 0
 
 
-def test_buckets_take_no_more_memory_than_they_may() -> None:
-    buckets = Buckets(1, FixedClock(datetime(2027, 1, 1, tzinfo=UTC)))
-    for number in range(MOST + 100):
-        buckets.take(str(number))
-    assert len(buckets._kept) == MOST
-    assert (buckets.wait("0"), buckets.wait(str(MOST)) > 0) == (0, True)
+def test_the_table_is_bounded_and_forgets_the_harmless_first() -> None:
+    clock = FixedClock(datetime(2027, 1, 1, tzinfo=UTC))
+    buckets = Buckets(clock, burst=3, every=60.0, room=50)
+    for _ in range(3):
+        buckets.take("guessed at")
+    for number in range(10_000):
+        buckets.take(number)
+        assert len(buckets) <= 50
+    assert buckets.wait("guessed at") == 60.0
+    clock.advance(60)
+    assert buckets.wait("guessed at") == 0.0
+    buckets.take("guessed at")
+    assert buckets.wait("guessed at") == 60.0
+    buckets.give_back("guessed at")
+    assert buckets.wait("guessed at") == 0.0
 
 
 async def test_a_person_is_one_whatever_they_show() -> None:
@@ -115,9 +124,18 @@ async def test_the_public_is_counted_by_address_as_our_proxies_saw_it() -> None:
     assert await service.get(path="/livez") == 200
 
 
-def test_who_is_no_proxy_of_ours_is_taken_for_the_client() -> None:
-    scope = {"type": "http", "client": ("203.0.113.5", 1), "headers": [(b"x-forwarded-for", b"192.0.2.1")]}
-    assert client_address(scope, networks("10.0.0.0/8")) == "203.0.113.5"
+def test_the_address_of_a_client_is_what_our_own_proxies_saw() -> None:
+    ours = networks("127.0.0.1/32, 10.0.0.0/8")
+    for peer, forwarded, client in (
+        ("203.0.113.9", "", "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),  # no proxy of ours is taken for the client
+        ("127.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1", "198.51.100.1, 203.0.113.9, 10.1.2.3", "203.0.113.9"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "unknown", "unknown"),
+    ):
+        headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+        assert client_address({"type": "http", "client": (peer, 1), "headers": headers}, ours) == client
 
 
 @pytest.mark.parametrize("guess", ["Bearer wrong-{}", "POST"])
