@@ -29,6 +29,13 @@ EXTERNAL_URL_VARIABLE = "CONVENE_TEST_POSTGRES_URL"
 
 T = TypeVar("T")
 
+_EMPTY = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+DROP SCHEMA public CASCADE;
+CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+GRANT USAGE ON SCHEMA public TO PUBLIC;
+"""
+
 _POLL_SECONDS = 0.05
 # PostgreSQL refuses to run as root; this account exists everywhere and owns nothing.
 _UNPRIVILEGED = "nobody"
@@ -56,6 +63,10 @@ class ExternalPostgres:
         """Drops a database and cuts off whoever is connected to it; fine if there is none."""
         self._administer(f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
 
+    def empty_database(self, name: str) -> None:
+        """Cuts off whoever is connected to it, and leaves its `public` schema as `create_database` made it, in a tenth of the time."""
+        self._administer(_EMPTY, self.url(name).replace("+asyncpg", "", 1))
+
     def databases(self) -> list[str]:
         """The names of all databases but the templates, sorted."""
 
@@ -77,9 +88,9 @@ class ExternalPostgres:
     def _admin_url(self) -> str:
         return urlunsplit(self._url)
 
-    def _administer(self, statement: str) -> None:
+    def _administer(self, statement: str, url: str | None = None) -> None:
         async def execute() -> None:
-            connection = await asyncpg.connect(self._admin_url, timeout=10)
+            connection = await asyncpg.connect(url or self._admin_url, timeout=10)
             try:
                 await connection.execute(statement, timeout=60)
             finally:

@@ -16,7 +16,7 @@ import structlog
 from opentelemetry.trace import SpanKind
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.bus.parking import Limits, RetryPolicy, TooManyParked, attempts_of, is_away, park, reached
+from shared.bus.parking import Limits, RetryPolicy, TooManyParked, attempts_of, fetched, is_away, park, reached
 from shared.bus.port import Batch, Bus, BusUnavailable, Consumer, Delivered, NotOwned, TopicPartition
 from shared.clock import Clock
 from shared.cloudevent import Event, from_delivered
@@ -93,7 +93,7 @@ class Dispatcher:
                 return
             while not stop.is_set():
                 try:
-                    batches = await consumer.fetch(timeout=0.5)
+                    batches = await fetched(consumer, stop, timeout=0.5)
                 except BusUnavailable:
                     await wait(stop, 0.5)
                     continue

@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from shared.bus.port import Bus, BusUnavailable, Delivered, Outgoing
+from shared.bus.port import Batch, Bus, BusUnavailable, Consumer, Delivered, Outgoing
 from shared.clock import Clock
 from shared.cloudevent import MalformedEvent, format_time
 from shared.db import is_transient
@@ -100,6 +100,20 @@ async def reached(work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> b
             return False
         raise
     return True
+
+
+async def fetched(consumer: Consumer, stop: asyncio.Event, *, timeout: float, max_records: int = 500) -> list[Batch]:
+    """What `consumer.fetch` gives, or nothing as soon as `stop` is set: a service that ends does not wait for the next event.
+    What had been read by then is not committed, so it will be read again."""
+    fetching = asyncio.ensure_future(consumer.fetch(timeout=timeout, max_records=max_records))
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return fetching.result() if fetching.done() else []
+    finally:
+        stopping.cancel()
+        fetching.cancel()
+        await asyncio.gather(fetching, stopping, return_exceptions=True)
 
 
 def is_away(error: BaseException) -> bool:

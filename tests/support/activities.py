@@ -10,12 +10,12 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import func, select
 
+from services.activities import app as app_module
 from services.activities.app import build
 from services.activities.consumers import MATCHER
 from services.activities.orm import PlanRow, known
 from services.activities.settings import ActivitiesSettings
 from services.activities.uow.unit import TOPIC
-from shared import migrations
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Bus
 from shared.clock import Clock
@@ -23,6 +23,7 @@ from shared.cloudevent import Event, from_delivered
 from shared.db import Database
 from shared.ids import Ids
 from tests.support.people import Person, introduce, organisation_id, person
+from tests.support.schema import migrated
 
 UNODC, INTERPOL, ITU, WORLD_BANK = (organisation_id(slug) for slug in ("unodc", "interpol", "itu", "world-bank"))
 SLUGS = ("unodc", "interpol", "itu", "world-bank", "amlo")
@@ -151,12 +152,12 @@ async def running(
 ) -> AsyncGenerator[Service]:
     """One replica on this database; several may share a database and a bus."""
     values = {
-        "migrate_at_start": migrate and url.startswith("sqlite"),
+        "migrate_at_start": False,
         "lease_ttl": 3.0,
         "posts_per_hour": 100_000,
         **settings,
     }
-    if migrate and not url.startswith("sqlite"):
+    if migrate:
         await migrate_database(url)
     app = build(ActivitiesSettings(database_url=url, **values), bus=bus or MemoryBus(), clock=clock, ids=ids)
     async with app.router.lifespan_context(app):
@@ -167,11 +168,7 @@ async def running(
 
 
 async def migrate_database(url: str) -> None:
-    db = Database(url)
-    from services.activities import app as module
-
-    await migrations.upgrade(db, migrations.config_for(module.__file__))
-    await db.dispose()
+    await migrated(url, app_module.__file__)
 
 
 async def facts_on(bus: Bus) -> list[Event]:

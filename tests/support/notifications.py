@@ -14,6 +14,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from services.notifications import app as app_module
 from services.notifications.app import build
 from services.notifications.orm import known
 from services.notifications.settings import NotificationsSettings
@@ -23,6 +24,7 @@ from shared.db import Database
 from shared.ids import SequentialIds
 from shared.service import Runtime
 from tests.support.people import Person, introduce, organisation_id, person
+from tests.support.schema import migrated
 
 TOPIC = "activities.v1"
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
@@ -189,7 +191,9 @@ async def running(
     **settings: Any,
 ) -> AsyncGenerator[Service]:
     """One replica. migrate: bring the schema up and introduce the people first (the first replica does)."""
-    given = {"database_url": url, "migrate_at_start": migrate, "cursor_key": KEY, "poll_seconds": 0.1, **settings}
+    if migrate:
+        await migrated(url, app_module.__file__)
+    given = {"database_url": url, "migrate_at_start": False, "cursor_key": KEY, "poll_seconds": 0.1, **settings}
     app = build(NotificationsSettings(**given), bus=bus)
     await bus.start()
     async with app.router.lifespan_context(app):

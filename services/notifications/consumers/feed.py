@@ -26,7 +26,7 @@ from services.notifications.handlers.feed import (
     project_again,
     remember_log,
 )
-from shared.bus.parking import Limits, RetryPolicy, TooManyParked, attempts_of, is_away, park, reached
+from shared.bus.parking import Limits, RetryPolicy, TooManyParked, attempts_of, fetched, is_away, park, reached
 from shared.bus.port import Batch, Bus, Consumer, Delivered, NotOwned, TopicPartition
 from shared.clock import Clock
 from shared.db import Database
@@ -118,7 +118,8 @@ class Projector:
                 return
             while not stop.is_set():
                 try:
-                    batches = await consumer.fetch(timeout=0.1 if self._waiting else 0.5, max_records=BATCH)
+                    pause = 0.1 if self._waiting else 0.5
+                    batches = await fetched(consumer, stop, timeout=pause, max_records=BATCH)
                     for batch in batches:
                         self._queue(batch)
                     for tp in list(self._waiting):

@@ -14,19 +14,17 @@ from sqlalchemy import select
 from services.partners import app as partners
 from services.partners import orm
 from services.partners.settings import PartnersSettings
-from shared import migrations
 from shared.bus.memory import MemoryBus
 from shared.clock import FixedClock
 from shared.db import Database
+from tests.support.schema import migrated
 
 BOOTSTRAP_KEY = "cvn_" + "bootstrap-key-of-the-tests-0123456789-abcdef"
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
 async def migrate(url: str) -> None:
-    db = Database(url)
-    await migrations.upgrade(db, migrations.config_for(partners.__file__))
-    await db.dispose()
+    await migrated(url, partners.__file__)
 
 
 @dataclass
