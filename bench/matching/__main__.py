@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.matching import file, fit, generator, labels, quality, search, speed, year
 from bench.matching.figures import judged
 from bench.matching.marginals import BOUNDS, MEASURED, marginals
+from services.activities.matching.weights import SHIPPED
 
 
 def main() -> int:
@@ -30,7 +31,7 @@ def main() -> int:
     learned.add_argument("--seeds", type=int, nargs="+", default=[1000, 1001, 1002, 1003], help="from 1000")
     learned.add_argument("--plans", type=int, default=1500, help="plans in each list")
     learned.add_argument("--slack", type=float, default=300, help="1/100 bit a weight may stray from the table by hand")
-    learned.add_argument("--version", default="2026.4")
+    learned.add_argument("--version", default="2026.5")
     learned.add_argument("--out", type=Path, default=Path("var/matching/weights.json"), metavar="FILE")
     timed = commands.add_parser("speed", help="match one plan against very many stored ones on PostgreSQL")
     timed.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="plans stored")
@@ -83,7 +84,7 @@ def _quality(
         lines += [f"== generator, seed {seed}", *quality.wrong_pairs(scores, truth)]
     ordinary = generator.generate(seeds[0], 1500, generator.YEAR)
     print(f"\nAlerts of an ordinary year, seed {seeds[0]}, {len(ordinary.postings):,} plans")
-    year.report(quality.scored(ordinary.rows), ordinary, _say)
+    year.report(quality.scored(ordinary.rows, weights=SHIPPED), ordinary, _say)
     if folder:
         rows, truth = quality.labelled_list(folder)
         print(f"\nLabelled list {folder.name}, {len(rows):,} postings, {len(truth.same)} pairs")

@@ -12,7 +12,7 @@ from bench.matching import training
 from bench.matching.generator import EVENTS, STUDY, Recipe
 from services.activities.matching import fitting, weights
 from services.activities.matching.features import ROW, extract
-from services.activities.matching.weights import Weights
+from services.activities.matching.weights import LISTS, Weights
 
 BY_HAND = Path(__file__).with_name("data") / "by-hand.json"
 _OUTCOMES = {"same": fitting.SAME, "series": fitting.SERIES, "none": fitting.UNRELATED}
@@ -67,7 +67,9 @@ def fit(seeds: Sequence[int], plans: int, *, version: str, slack: float, say: Ca
     for field, name in ASSUMED:
         one, other = start.fields[field][name], learned.fields[field][name]
         fields[field][name] = round((one[0] + other[0]) / 2), round((one[1] + other[1]) / 2)
-    return fitting.calibrated(every, Weights(version, learned.prior, fields))
+    found = fitting.calibrated(every, Weights(version, learned.prior, fields))
+    unrelated, series = (prior - listed for prior, listed in zip(found.prior, LISTS, strict=True))
+    return Weights(version, (unrelated, series), found.fields)
 
 
 def _thinned(part: fitting.Labelled, start: Weights, random: np.random.Generator) -> fitting.Labelled:

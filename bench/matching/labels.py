@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from bench.matching.figures import AT
-from bench.matching.quality import Key, Labels, Scored
+from bench.matching.quality import LISTED, Key, Labels, Scored
 from services.activities.matching import fitting
 from services.activities.matching.features import ROW
-from services.activities.matching.weights import SHIPPED
 
 _WORTH_ASKING = 1e-3
 DRAWS = 10
@@ -36,7 +35,7 @@ def learned(scores: Scored, labels: Labels, count: int = 50) -> list[tuple[Score
     for draw in range(DRAWS):
         half = np.random.default_rng(draw).permutation(len(worth))[: (len(worth) + 1) // 2]
         asked = half[np.argsort(np.abs(scores.same[worth][half] - AT), kind="stable")][:count]
-        weights = fitting.fit(fitting.Labelled(levels[asked], outcome[asked], np.ones(len(asked))), SHIPPED, "bench")
+        weights = fitting.fit(fitting.Labelled(levels[asked], outcome[asked], np.ones(len(asked))), LISTED, "bench")
         same = scores.same.copy()
         same[worth] = fitting.chance(levels, weights)
         found.append((replace(scores, same=same), _named(scores, worth[asked])))

@@ -19,7 +19,11 @@ from bench.matching.marginals import Simple, simple
 from bench.matching.training import plans_of
 from services.activities.matching import engine
 from services.activities.matching.features import ROW, Features, PlanText, extract
+from services.activities.matching.weights import LEARNED_AMONG, SHIPPED, Weights, among
 from services.activities.matching.words import tokens_of
+
+LISTED = among(SHIPPED, LEARNED_AMONG)
+"""As `convene match` weighs the pairs of a long list."""
 
 _SLICE = 20_000
 Key = tuple[str, str]
@@ -53,7 +57,9 @@ class Scored:
         return {pair for pair, chance in zip(self.pairs, self.same, strict=True) if chance >= AT}
 
 
-def scored(rows: Sequence[Mapping[str, Any]], plans: Sequence[PlanText] | None = None) -> Scored:
+def scored(
+    rows: Sequence[Mapping[str, Any]], plans: Sequence[PlanText] | None = None, weights: Weights = LISTED
+) -> Scored:
     """Every candidate pair of the bench's own exhaustive rule, scored: what is measured is the scorer alone."""
     plans = plans or plans_of(rows)
     features = [extract(plan) for plan in plans]
@@ -65,7 +71,7 @@ def scored(rows: Sequence[Mapping[str, Any]], plans: Sequence[PlanText] | None =
     for at in range(0, len(found), _SLICE):
         part = found[at : at + _SLICE]
         same[at : at + _SLICE], series[at : at + _SLICE] = engine.chances(
-            engine.score(packed[part[:, 0]], packed[part[:, 1]])
+            engine.score(packed[part[:, 0]], packed[part[:, 1]], weights)
         )
     names = [str(row["reference"]) for row in rows]
     return Scored(
