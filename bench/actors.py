@@ -9,6 +9,7 @@ from shared.cloudevent import Event, event_type
 from shared.db import Database
 from shared.ids import Uuid7Ids
 from shared.kernel import RegistryTables
+from shared.reader import SERVICE
 from shared.registry import project
 
 _clock = SystemClock()
@@ -51,7 +52,7 @@ async def introduce(url: str, tables: RegistryTables, people: Cast) -> None:
     """Write them into one service's read models, as the events of partners would."""
     db = Database(url)
     try:
-        async with db.write() as session:
+        async with db.write(SERVICE) as session:
             for event in events_of(people):
                 await project(session, tables, event)
     finally:

@@ -20,7 +20,7 @@ from infra.native.process import GuardedProcess
 from infra.processes import COMMAND
 from infra.services import migrations_of
 from shared.db import Database
-from shared.migrations import upgrade
+from shared.migrations import role_in, upgrade
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120.0
@@ -62,11 +62,12 @@ class Stage:
         return f"kafka://{self.kafka.bootstrap}"
 
     async def database(self, name: str, service: str | None = None) -> str:
-        """The URL of a new database on PostgreSQL, with the service's schema."""
-        url = await asyncio.to_thread(self.postgres.create_database, name)
-        if service:
-            await migrate(url, service)
-        return url
+        """The URL of a new database on PostgreSQL; with the service's schema, as the role that the service runs as."""
+        if service is None:
+            return await asyncio.to_thread(self.postgres.create_database, name)
+        access = await asyncio.to_thread(self.postgres.create_service_database, name)
+        await migrate(access.owner, service, runtime=role_in(access.runtime))
+        return access.runtime
 
     async def service(self, service: str, name: str, environment: Mapping[str, str]) -> str:
         """`convene serve`, one process; the URL it answers at, once it is ready."""
@@ -129,11 +130,11 @@ def _cpu_of(pid: int | None) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def migrate(url: str, service: str) -> None:
+async def migrate(url: str, service: str, *, runtime: str | None = None) -> None:
     """Bring a database of either kind to the service's schema."""
     db = Database(url)
     try:
-        await upgrade(db, migrations_of(service))
+        await upgrade(db, migrations_of(service), runtime=runtime)
     finally:
         await db.dispose()
 

@@ -69,11 +69,14 @@ def _server(response: httpx.Response) -> Iterator[Check]:
     theirs, ours = str(said.get("version", "unknown")), release()
     yield Check("version", theirs == ours, theirs if theirs == ours else f"server {theirs}, this command {ours}")
     for name, state in said.get("services", {}).items():
-        checks = state.get("checks", {})
+        checks = dict(state.get("checks", {}))
+        wall = checks.pop("row_security", "ok")
         wrong = [f"{check}: {each}" for check, each in checks.items() if isinstance(each, str) and each not in {"ok"}]
         parked = sum(each.get("parked", 0) for each in checks.values() if isinstance(each, dict))
         words = ["ready" if state.get("ready") else "not ready", *wrong, *([f"{parked} parked"] if parked else [])]
         yield Check(name, bool(state.get("ready")) and not wrong, ", ".join(words))
+        if wall != "ok":
+            yield Check(name, None, f"row level security {wall} (docs/how-to/run-on-postgresql.md)")
     date = response.headers.get("Date")
     if date:
         skew = abs((SystemClock().now() - parsedate_to_datetime(date)).total_seconds())

@@ -44,16 +44,23 @@ class Embedded:
 
 
 def embedded(
-    data: DataFolder, *, clock_start: datetime | None = None, settings: Mapping[str, Any] | None = None
+    data: DataFolder,
+    *,
+    clock_start: datetime | None = None,
+    settings: Mapping[str, Any] | None = None,
+    own: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Embedded:
     """Wire everything on the folder `data` (whose lock the caller holds); nothing runs before the app's lifespan.
 
-    settings    further settings, given to every service
+    settings    further settings, given to every service; own: those of one service, by its name
     """
     clock = data.clock(clock_start)
     ids = Uuid7Ids(clock)
     bus = make_bus(f"sqlite:///{data.file('log.db')}", client_id="convene", clock=clock)
-    apps = {name: _service(name, data, clock, ids, bus, settings or {}) for name in SERVICES}
+    apps = {
+        name: _service(name, data, clock, ids, bus, {**(settings or {}), **(own or {}).get(name, {})})
+        for name in SERVICES
+    }
     runtimes = {name: runtime_of(app) for name, app in apps.items()}
     probes: dict[str, Probe] = {name: _probe(runtime) for name, runtime in runtimes.items()}
 

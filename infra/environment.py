@@ -45,6 +45,11 @@ def environment_of(
     return found
 
 
+def owner_environment(service: str, owner_url: str) -> dict[str, str]:
+    """What `convene migrate` is told besides, and no service: its database as the owner of the tables."""
+    return {f"{service.upper()}_DATABASE_OWNER_URL": owner_url}
+
+
 def compose_gateway() -> str:
     """infra/compose/nginx.conf: the containers by their names, looked up again as they come and go."""
     upstreams = {process: [f"{process}:8000"] for process in REPLICAS}

@@ -115,7 +115,7 @@ def _gateway():
 def migrate_one(service: str) -> str:
     """Upgrade the service's schema to head; the revision it is at then. Raises Failure."""
     from shared.db import Database
-    from shared.migrations import upgrade
+    from shared.migrations import role_in, upgrade
 
     sqlite.install()
     try:
@@ -125,10 +125,13 @@ def migrate_one(service: str) -> str:
         raise Failure(str(error)) from error
     logs.setup(settings.log_format, "WARNING")
 
+    url = settings.database_url.get_secret_value()
+    owner = settings.database_owner_url.get_secret_value() if settings.database_owner_url else url
+
     async def work() -> None:
-        db = Database(settings.database_url.get_secret_value())
+        db = Database(owner)
         try:
-            await upgrade(db, config)
+            await upgrade(db, config, runtime=None if owner == url else role_in(url))
         finally:
             await db.dispose()
 

@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any
@@ -19,11 +19,12 @@ from infra.cli.output import REFUSED, Failure, aside, hint, json_line, table
 from infra.cli.session import DEMO_KEYS, SERVING
 from infra.data import DataFolder
 from infra.embedded import random_key
-from infra.environment import REPLICAS, environment_of
+from infra.environment import REPLICAS, environment_of, owner_environment
 from infra.native.kafka import KafkaCluster
 from infra.native.ports import free_ports
-from infra.native.postgres import PostgresServer
+from infra.native.postgres import Access, PostgresServer
 from infra.processes import Child, Supervisor
+from infra.routes import SERVICES
 from infra.server import listen
 from infra.serving import CLOCK_OFFSET, GATEWAY
 from infra.up import CLOCK_START, announce, clock_start, load, tell
@@ -47,8 +48,13 @@ def run_stack(data: DataFolder, host: str, port: int, *, demo: bool, brokers: in
             told("PostgreSQL and Apache Kafka (its jars are fetched once)")
             _both(postgres.start, lambda: kafka.start(progress=told.fetched))
             told("databases and their schemas")
-            environment |= _environment(data, postgres, kafka, host, port)
+            access = _databases(postgres)
+            told_all = _environment(data, access, kafka, host, port)
+            for service, each in access.items():
+                environment |= told_all | owner_environment(service, each.owner)
             supervisor.once("the migration", "migrate", "all")
+            environment.clear()  # of the owners' access: services run as roles that own nothing
+            environment |= told_all
             told("services")
             _add_children(supervisor, environment, host, port)
             supervisor.start()
@@ -97,11 +103,18 @@ class _Progress:
             aside().print(f"[dim]stack:[/dim]   {done} of {total} jars")
 
 
+def _databases(postgres: PostgresServer) -> dict[str, Access]:
+    present = postgres.databases()
+    return {
+        service: postgres.service_access(service) if service in present else postgres.create_service_database(service)
+        for service in SERVICES
+    }
+
+
 def _environment(
-    data: DataFolder, postgres: PostgresServer, kafka: KafkaCluster, host: str, port: int
+    data: DataFolder, access: Mapping[str, Access], kafka: KafkaCluster, host: str, port: int
 ) -> dict[str, str]:
     """What the children are told: only settings, as in any distributed installation."""
-    present = postgres.databases()
     secrets = {
         "PARTNERS_BOOTSTRAP_KEY": data.secret(data.admin_key.name, new_api_key),
         "NOTIFICATIONS_CURSOR_KEY": data.secret("cursor.key", random_key),
@@ -112,7 +125,7 @@ def _environment(
     for process in REPLICAS:
         found |= environment_of(
             process,
-            database_url=lambda name: postgres.url(name) if name in present else postgres.create_database(name),
+            database_url=lambda name: access[name].runtime,
             bus_url=f"kafka://{kafka.bootstrap}",
             api_url=f"http://{host}:{port}",
             secrets=secrets,

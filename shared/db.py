@@ -34,6 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.types import TypeDecorator
 
+from shared.reader import Reader, name_reader
 from shared.sqlite_driver import opener
 
 AutoInt = BigInteger().with_variant(Integer, "sqlite")
@@ -85,12 +86,20 @@ class Database:
         return self._write
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncSession]:
+    async def write(self, reader: Reader | None = None) -> AsyncGenerator[AsyncSession]:
+        """reader: who is named to row level security (shared/reader.py). Nobody sees and writes no row under it."""
         async with AsyncSession(self._write, expire_on_commit=False) as session, session.begin():
+            if reader is not None and not self.is_sqlite:
+                await name_reader(session, reader)
             yield session
 
     @asynccontextmanager
-    async def read(self) -> AsyncGenerator[AsyncSession]:
+    async def read(self, reader: Reader | None = None) -> AsyncGenerator[AsyncSession]:
+        """reader: as in `write`. On PostgreSQL a reader's name lives as long as a transaction, so there is one."""
+        if reader is not None and not self.is_sqlite:
+            async with self.write(reader) as session:
+                yield session
+            return
         async with AsyncSession(self._read, expire_on_commit=False) as session:
             yield session
 

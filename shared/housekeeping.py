@@ -17,6 +17,7 @@ from shared.db import Database, affected, is_transient
 from shared.idempotency import KEEP as KEEP_ANSWERS
 from shared.kernel import Kernel
 from shared.leases import wait
+from shared.reader import SERVICE
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,7 @@ async def tidy(db: Database, kernel: Kernel, clock: Clock) -> int:
     )
     gone = 0
     for statement in old:
-        async with db.write() as session:
+        async with db.write(SERVICE) as session:
             gone += await affected(session, statement)
     return gone
 

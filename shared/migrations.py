@@ -4,7 +4,7 @@ Embedded, a service migrates itself at start. Distributed it never does: `conven
 replicas, a service refuses a schema older than its own and accepts a newer one (the one before a roll-back).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import structlog
@@ -12,9 +12,10 @@ from alembic import command, context
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, make_url
 
 from shared.db import Database
+from shared.reader import SERVICE, reader_setting
 
 log = structlog.get_logger(__name__)
 VERSION_TABLE = "schema_version"
@@ -31,8 +32,28 @@ def config_for(package_file: str) -> Config:
     return config
 
 
-async def upgrade(db: Database, config: Config, revision: str = "head") -> None:
+async def upgrade(db: Database, config: Config, revision: str = "head", *, runtime: str | None = None) -> None:
+    """As the owner of the tables, on PostgreSQL. runtime: the role that the service runs as, where it is another one: it may
+    read and write rows, also of tables that are yet to come, and nothing else."""
     await _run(db, config, lambda: command.upgrade(config, revision))
+    if runtime is not None and not db.is_sqlite:
+        async with db.engine.begin() as connection:
+            for statement in _grants(connection.dialect.identifier_preparer.quote(runtime)):
+                await connection.exec_driver_sql(statement)
+
+
+def role_in(url: str) -> str | None:
+    """The role that a database URL names."""
+    return make_url(url).username
+
+
+def _grants(runtime: str) -> Iterator[str]:
+    rights = (("TABLES", "SELECT, INSERT, UPDATE, DELETE"), ("SEQUENCES", "USAGE"))
+    yield f"GRANT USAGE ON SCHEMA public TO {runtime}"
+    for kind, granted in rights:
+        yield f"GRANT {granted} ON ALL {kind} IN SCHEMA public TO {runtime}"
+        yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {granted} ON {kind} TO {runtime}"
+    yield f"REVOKE INSERT, UPDATE, DELETE ON {VERSION_TABLE} FROM {runtime}"
 
 
 async def downgrade(db: Database, config: Config, revision: str) -> None:
@@ -50,6 +71,8 @@ async def _run(db: Database, config: Config, action: Callable[[], object]) -> No
         def work(sync: Connection) -> None:
             if sync.dialect.name == "postgresql":
                 sync.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a large table takes as long as it takes
+                # what a migration does to rows it does to all of them, and the owner stands before the second wall, too
+                sync.exec_driver_sql("SELECT set_config('convene.reader', $1, true)", (reader_setting(SERVICE),))
             config.attributes["connection"] = sync
             action()
 

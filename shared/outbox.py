@@ -20,6 +20,7 @@ from shared.clock import Clock
 from shared.cloudevent import Event, to_outgoing
 from shared.db import Database, among, is_transient
 from shared.leases import RELAY, LeaseLost, Leases, Term, wait
+from shared.reader import SERVICE
 from shared.telemetry import current_traceparent, exported, mark
 
 log = structlog.get_logger(__name__)
@@ -87,7 +88,7 @@ class Relay:
 
     async def drain(self, term: Term) -> int:
         """One round: read, publish, mark. Returns how many events were published; raises LeaseLost or BusUnavailable."""
-        async with self._db.write() if not self._db.is_sqlite else self._db.read() as session:
+        async with self._db.write(SERVICE) if not self._db.is_sqlite else self._db.read(SERVICE) as session:
             if not self._db.is_sqlite:  # SQLite has one process and one writer: reading needs no lock there
                 await self._leases.fence(session, term)
             found = await session.execute(
@@ -106,7 +107,7 @@ class Relay:
             ]
         )
         self._trace(rows)
-        async with self._db.write() as session:
+        async with self._db.write(SERVICE) as session:
             await self._leases.fence(session, term)
             # A range would do if commits came in order of seq; they do not, so the very rows that were sent are marked.
             await session.execute(

@@ -27,9 +27,14 @@ from shared.housekeeping import keep_tidy
 from shared.kernel import Kernel
 from shared.leases import LeaseLost, Leases, Term, wait
 from shared.outbox import Relay
+from shared.reader import SERVICE
+from shared.row_security import standing
 from shared.unit import Edge
 
 log = structlog.get_logger(__name__)
+
+ROW_SECURITY = "row_security"
+"""The check in `/readyz` that says how the second wall stands; it keeps no request away."""
 
 Task = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -94,7 +99,7 @@ class Runtime:
                 dispatcher.fence = lambda session: self.leases.fence(session, term)
                 try:
                     if elected:
-                        async with self.db.write() as session:
+                        async with self.db.write(SERVICE) as session:
                             await self.leases.fence(session, term)
                             await elected(session)
                     await dispatcher.run(stop)
@@ -116,6 +121,7 @@ class Runtime:
     async def lifespan(self, _: FastAPI) -> AsyncGenerator[None]:
         await self.prepare()
         self._prepared = True
+        await self._look_at_the_wall()
         self._running = [asyncio.create_task(self._connect(), name="bus")]
         for name, task in {"relay": self.relay.run, **self._tasks}.items():
             self._running.append(asyncio.create_task(self._supervise(name, task), name=name))
@@ -124,6 +130,13 @@ class Runtime:
             yield
         finally:
             await self._shut_down()
+
+    async def _look_at_the_wall(self) -> None:
+        wall = await standing(self.db)
+        if wall is not None:
+            self.report(ROW_SECURITY, lambda: wall)
+            if wall != "ok":
+                log.warning("row_security.weak", service=self.name, finding=wall)
 
     async def _shut_down(self) -> None:
         self.closing.set()

@@ -26,6 +26,11 @@ class ServiceSettings(BaseSettings):
     )
 
     database_url: SecretStr = Field(description="`sqlite+aiosqlite:///...` or `postgresql+asyncpg://...`")
+    database_owner_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL: the same database as the owner of its tables, for `convene migrate` alone; the service then "
+        "runs as another role, before whom row level security stands",
+    )
     database_pool: int = Field(10, description="connections per replica (PostgreSQL)")
     bus_url: str = Field(
         "memory://",

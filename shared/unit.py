@@ -18,6 +18,7 @@ from shared.ids import Ids
 from shared.kernel import Kernel
 from shared.leases import Leases
 from shared.outbox import Relay, store
+from shared.reader import SERVICE
 from shared.telemetry import current_trace_id
 from shared.visibility import Principal
 
@@ -124,7 +125,7 @@ class Edge:
         lane: the lease row to lock first (DESIGN 3), so that this command and matching never interleave.
         """
         check_key(key, required=key_required)
-        async with self.db.write() as session:
+        async with self.db.write(SERVICE) as session:
             if lane:
                 await self.leases.enter(session, lane)
             if key is None:

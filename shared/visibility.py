@@ -15,6 +15,7 @@ people see what these functions say.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from shared.places import countries_of_region
 
@@ -301,6 +302,12 @@ def audited(principal: Principal, affair: Affair | None) -> bool:
 def _concerns(principal: Principal, facts: Facts) -> bool:
     own = facts.owner in principal.partners or (principal.signed_in and principal.person == facts.poster)
     return own or _coordinates(principal, facts)
+
+
+def facts_from_json(stored: Mapping[str, Any]) -> Facts:
+    """What `facts_to_json` wrote."""
+    sets = {name: frozenset[str](stored[name]) for name in ("named_partners", "named_people", "countries", "themes")}
+    return Facts(stored["label"], stored["owner"], stored["poster"], draft=stored["draft"], **sets)
 
 
 def facts_to_json(facts: Facts) -> dict[str, object]:

@@ -38,6 +38,7 @@ from services.activities.uow.unit import ActivitiesUnit
 from shared.clock import SystemClock
 from shared.db import Database
 from shared.ids import Uuid7Ids
+from shared.reader import SERVICE
 
 _BASE = 10_000
 Say = Callable[[str], None]
@@ -123,7 +124,7 @@ async def one_size(
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
 
     async def ours(one: Told) -> Answer:
-        async with db.read() as session:
+        async with db.read(SERVICE) as session:
             return await matched(ActivitiesUnit(session, clock, Uuid7Ids(clock), actor="bench"), one.features)
 
     times, answers = await _timed(ours, probes, rounds)

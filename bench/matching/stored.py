@@ -21,10 +21,12 @@ from services.activities.matching.codes import hash64, signed64
 from services.activities.matching.features import ROW, Features, extract
 from services.activities.orm import PlanRow
 from shared.clock import SystemClock
+from shared.visibility import Facts, facts_to_json
 
 HORIZON = 6 * 365
 """Days over which the stored plans are spread."""
 _ROWS = [column.name for column in inspect(PlanRow).columns]
+_FACTS = json.dumps(facts_to_json(Facts("GREEN", "org", "x")))
 _TEXT = (
     "A week of lectures and of exercises on live cases, in the language of the country, for people of several agencies. "
     * 9
@@ -156,7 +158,7 @@ def _stored(one: Told, now: datetime) -> tuple[Any, ...]:
     values: dict[str, Any] = {
         "id": plan, "number": signed64(plan), "version": 1, "owner": "org", "posted_by": "x", "claimed": True, "tlp": "GREEN",
         "status": "tentative", "type": "training", "start": one.start, "activity": plan, "home": plan, "cluster": plan,
-        "content": json.dumps({"title": one.title, "description": _TEXT}), "matched": 1, "features": one.features.packed,
+        "content": json.dumps({"title": one.title, "description": _TEXT}), "facts": _FACTS, "matched": 1, "features": one.features.packed,
         "checked": "checked", "created_at": now, "updated_at": now,
     }  # fmt: skip
     return tuple(values.get(column) for column in _ROWS)

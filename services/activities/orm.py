@@ -2,12 +2,13 @@
 # (SQLModel declares __tablename__ as a declared_attr, and takes a plain string all the same)
 """The tables of this service. A plan's present version, its history, what matching reads, and what people decided."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Optional
 
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, LargeBinary, MetaData, String, text
 from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, Relationship, SQLModel
 
 from shared.db import AutoInt, Json, UtcDateTime
 from shared.kernel import NAMING, Kernel, RegistryTables
@@ -22,7 +23,7 @@ class Base(SQLModel, registry=registry(metadata=metadata)):
 
 
 class PlanRow(Base, table=True):
-    """The present version. `facts` and `columns` are derived from `content`, stored for lists and events.
+    """The present version. `facts` says who may see it (shared.visibility.Facts), for row level security (ADR 0016).
 
     `features` is the packed row that matching compares (services/activities/matching), `number` the plan as that row and
     `plan_key` name it (`codes.signed64` of the id), `cluster` the key of the group that the plan fell into last, `matched`
@@ -44,6 +45,7 @@ class PlanRow(Base, table=True):
     start: date | None = Field(default=None, sa_column=Column(Date, index=True))
     end: date | None = Field(default=None, sa_column=Column(Date))
     content: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+    facts: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
     activity: str = Field(sa_column=Column(String(64), nullable=False, index=True))
     home: str = Field(sa_column=Column(String(64), nullable=False))
     cluster: str = Field(sa_column=Column(String(64), nullable=False, index=True))
@@ -55,7 +57,7 @@ class PlanRow(Base, table=True):
 
 
 class PlanVersionRow(Base, table=True):
-    """Every version a plan ever had, with who made it and how."""
+    """Every version a plan ever had, with who made it and how; `facts` as of then."""
 
     __tablename__ = "plan_version"
     __table_args__ = (Index("ix_plan_version_posted", "owner", "at"),)
@@ -68,6 +70,7 @@ class PlanVersionRow(Base, table=True):
     at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     changed: list[str] = Field(sa_column=Column(Json, nullable=False))
     content: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+    facts: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
 
 
 class PlanTagRow(Base, table=True):
@@ -137,8 +140,8 @@ class MatchRow(Base, table=True):
 
 
 class AlertRow(Base, table=True):
-    """An alert. `groups` are the activities it is between; `texts` what only full sight of all sides may read; `first_for`
-    says of each plan which partners met it first by this alert (MetRow)."""
+    """An alert. `groups` are the activities it is between; `first_for` says of each plan which partners met it first by this
+    alert (MetRow); `why` is its explanation, None also where the reader does not see all sides."""
 
     __tablename__ = "alert"
     __table_args__ = (
@@ -163,16 +166,33 @@ class AlertRow(Base, table=True):
     groups: list[list[str]] = Field(sa_column=Column(Json, nullable=False))
     versions: dict[str, int] = Field(sa_column=Column(Json, nullable=False))
     first_for: dict[str, list[str]] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
-    texts: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
     fingerprint: str = Field(sa_column=Column(String(64), nullable=False))
     due_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     opened_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     updated_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    why: Optional["AlertTextRow"] = Relationship(
+        sa_relationship_kwargs={
+            "lazy": "joined", "uselist": False, "cascade": "all", "primaryjoin": "AlertRow.id == foreign(AlertTextRow.alert)"
+        }
+    )  # fmt: skip
+
+    @property
+    def texts(self) -> Mapping[str, Any]:
+        return self.why.texts if self.why else {}
 
     @property
     def group_of(self) -> dict[str, int]:
         """Which of an overlap's two activities each plan is a posting of; 0 for every plan of a duplicate."""
         return {plan: index for index, plans in enumerate(self.groups) for plan in plans}
+
+
+class AlertTextRow(Base, table=True):
+    """What of an alert only full sight of all its sides may read: the sentence, the explanation, what would change it."""
+
+    __tablename__ = "alert_text"
+
+    alert: str = Field(sa_column=Column(String(64), primary_key=True))
+    texts: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
 
 
 class AlertSideRow(Base, table=True):

@@ -34,6 +34,7 @@ from shared.deadletters import Source, deadletter_router
 from shared.ids import Ids, Uuid7Ids
 from shared.leases import wait
 from shared.migrations import config_for, require_current, upgrade
+from shared.reader import SERVICE
 from shared.service import Runtime, Task, health_router
 from shared.web import make_app
 
@@ -123,7 +124,7 @@ def build(
 def _pruning(db: Database, feed: Feed, clock: Clock, keep: timedelta) -> Task:
     async def run(stop: asyncio.Event) -> None:
         while not stop.is_set():
-            async with db.write() as session:
+            async with db.write(SERVICE) as session:
                 await prune(session, await feed.log_id(), clock.now() - keep)
             await wait(stop, _HOUR)
 

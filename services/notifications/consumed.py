@@ -14,7 +14,7 @@ from shared.cloudevent import Event, MalformedEvent
 from shared.filters import Columns
 from shared.visibility import RED, Facts
 
-ACTIVITIES = "activities.v1"
+ACTIVITIES, ACTIVITIES_SOURCE = "activities.v1", "/services/activities"
 FAMILIES = ("plan", "alert", "decision", "activity")
 """Families of events that the feed shows. Others are ignored and counted: nobody here knows who may see them."""
 

@@ -14,6 +14,7 @@ from shared.clock import Clock
 from shared.db import insert
 from shared.filters import Columns
 from shared.ids import Ids
+from shared.reader import as_service
 from shared.unit import UnitOfWork
 from shared.visibility import Facts
 
@@ -31,13 +32,14 @@ class Known:
 
 
 async def known_plans(session: AsyncSession, plans: Collection[str]) -> dict[str, Known]:
-    """The present facts of these plans; a plan of which nothing is known is absent."""
+    """The present facts of these plans, hidden or not: they decide what is shown. A plan of which nothing is known is absent."""
     found: dict[str, Known] = {}
     wanted = sorted(set(plans))
-    for start in range(0, len(wanted), _CHUNK):
-        rows = await session.execute(select(plan_facts).where(plan_facts.c.plan.in_(wanted[start : start + _CHUNK])))
-        for row in rows:
-            found[row.plan] = Known(row.version, facts_of(row.facts), columns_of(row.columns))
+    async with as_service(session):
+        for start in range(0, len(wanted), _CHUNK):
+            here = plan_facts.c.plan.in_(wanted[start : start + _CHUNK])
+            for row in await session.execute(select(plan_facts).where(here)):
+                found[row.plan] = Known(row.version, facts_of(row.facts), columns_of(row.columns))
     return found
 
 

@@ -158,7 +158,7 @@ def audit_router(runtime: Runtime, known: RegistryTables, affairs: Affairs) -> A
     ) -> Any:
         """The effects that concern you, in the order of the tree, each with the proof that it is in it."""
         after = decode_cursor(cursor, length=1, kinds=[int])[0] if cursor else -1
-        async with runtime.db.read() as session:
+        async with runtime.db.read(principal) as session:
             reader = AuditReader(session, tables)
             against = await _size_of(reader, size)
             found = await _entries(reader, principal, against, subject, after, limit + 1)

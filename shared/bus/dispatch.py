@@ -25,6 +25,7 @@ from shared.inbox import admit
 from shared.kernel import Kernel
 from shared.leases import LeaseLost, wait
 from shared.outbox import tells
+from shared.reader import SERVICE
 from shared.telemetry import span
 
 log = structlog.get_logger(__name__)
@@ -126,7 +127,7 @@ class Dispatcher:
         ):
             structlog.contextvars.bind_contextvars(event_id=event.id, consumer=name)
             try:
-                async with self._db.write() as session:
+                async with self._db.write(SERVICE) as session:
                     if before := self.fence or self.subscription.before:
                         await before(session)
                     fresh = await admit(session, self._kernel, name, event, self._clock)

@@ -18,6 +18,7 @@ from infra.data import DataFolder
 from infra.embedded import Embedded, embedded
 from services.activities.orm import AlertRow, DecisionRow
 from shared.db import Database
+from shared.reader import SERVICE
 from tests.support.activities import facts_on, settled
 from tests.support.notifications import projected
 from tests.unit.shared.visibility_oracle import RED, Case
@@ -240,13 +241,15 @@ def layout(size: int) -> list[Marked]:
 
 
 @asynccontextmanager
-async def world(folder: Path, size: int = 1) -> AsyncGenerator[World]:
+async def world(folder: Path, size: int = 1, databases: Mapping[str, str] | None = None) -> AsyncGenerator[World]:
+    """databases: service -> the URL of its database, with its schema; without, each makes a SQLite file of its own."""
     data = DataFolder(folder)
+    own = {name: {"database_url": url, "migrate_at_start": False} for name, url in (databases or {}).items()}
     settings = {
         "posts_per_hour": 100_000, "poll_seconds": 0.1, "heartbeat_seconds": 0.2,
         "audit_checkpoint_seconds": 0,
     }  # fmt: skip
-    house = embedded(data, settings=settings)
+    house = embedded(data, settings=settings, own=own)
     queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     life = asyncio.create_task(house.app({"type": "lifespan", "state": {}}, queue.get, said.put))  # type: ignore[arg-type]
@@ -369,7 +372,7 @@ async def _stored(made: World) -> None:
             for plan, owner in owners.items():
                 for partner in set(owners.values()) - {owner}:
                     made.met.setdefault((partner, plan), event.subject)
-    async with db.read() as session:
+    async with db.read(SERVICE) as session:
         for row in (await session.execute(select(AlertRow))).scalars():
             made.alerts[row.id] = Between(row.id, tuple(sorted(row.versions)), row.group_of or {})
         for decision in (await session.execute(select(DecisionRow))).scalars():

@@ -23,6 +23,7 @@ from shared.bus.memory import MemoryBus
 from shared.bus.port import Outgoing
 from shared.clock import FixedClock
 from shared.cloudevent import Event, from_structured, to_outgoing, to_structured
+from shared.reader import SERVICE
 from tests.contract.test_consumers import NOT_SHOWN
 from tests.integration.partners.harness import NOW, House, Houses, migrate
 from tests.support.activities import CORA, IVAN, NORA, OLA, TARO, WANDA, WORLD_BANK, facts_on, running, training
@@ -124,7 +125,7 @@ async def test_partners_sends_what_it_promises(house: House) -> None:
 
 
 async def stored(house: House) -> list[Any]:
-    async with house.db.read() as session:
+    async with house.db.read(SERVICE) as session:
         return list((await session.execute(select(orm.kernel.outbox).order_by(orm.kernel.outbox.c.seq))).all())
 
 
@@ -164,7 +165,8 @@ def shown(event: Event) -> Shown:
     )
     return Shown(
         lane=("activities.v1", 0), offset=0, name=event.name, subject=event.subject, time=event.time, label=event.tlp,
-        columns=(), sides=sides, document=json.dumps(to_structured(stored)),
+        columns=(), sides=sides, document=json.dumps(to_structured(stored)), event_id=event.id,
+        sequence=event.sequence,
     )  # fmt: skip
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from infra.environment import owner_environment
 from infra.native.ports import free_ports
 from infra.routes import SERVICES
 from tests.support.processes import Launcher, Running
+from tests.support.roles import owner_of
 
 pytestmark = pytest.mark.postgres
 
@@ -43,14 +45,17 @@ async def test_older_is_refused_and_newer_is_accepted(
     assert await _tables(url) == set()
 
     for _ in range(2):
-        code, said = launcher.run("migrate", service, log=tmp_path / "migrate.log", environment=environment)
+        code, said = launcher.run(
+            "migrate", service, log=tmp_path / "migrate.log",
+            environment=environment | owner_environment(service, owner_of(url)),
+        )  # fmt: skip
         assert code == 0, said
     started = serve()
     await started.ready()
     assert started.terminate() == 0
 
     before = await _tables(url)
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    connection = await asyncpg.connect(owner_of(url).replace("+asyncpg", ""))
     await connection.execute("UPDATE schema_version SET version_num = '9999_of_a_later_release'")
     await connection.close()
     started = serve()  # the release before, while the next one is being rolled out

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dashboard.settings import DashboardSettings
-from infra.environment import REPLICAS, SECRETS, compose_gateway, environment_of
+from infra.environment import REPLICAS, SECRETS, compose_gateway, environment_of, owner_environment
 from infra.native.postgres import _binaries
 from infra.native.settings import (
     KAFKA_JVM_OPTIONS,
@@ -41,6 +41,7 @@ OF_THE_PLACE = {
 }
 GIVEN = re.compile(r"\$\{(\w+):\?[^}]+\}")
 """A variable without which compose refuses to start."""
+ROLES = "./infra/compose/roles.sh:/docker-entrypoint-initdb.d/roles.sh:ro"
 SECRET = re.compile(r"KEY|PASSWORD|SECRET|TOKEN")
 
 
@@ -50,6 +51,11 @@ def given(name: str) -> str:
 
 def database_url(service: str) -> str:
     return f"postgresql+asyncpg://convene:{given(service.upper() + '_DATABASE_PASSWORD')}@postgres-{service}:5432/{service}"
+
+
+def owner_url(service: str) -> str:
+    password = given(service.upper() + "_DATABASE_OWNER_PASSWORD")
+    return f"postgresql+asyncpg://owner:{password}@postgres-{service}:5432/{service}"
 
 
 def differences(compose: Mapping[str, Any]) -> Iterator[str]:
@@ -70,11 +76,14 @@ def differences(compose: Mapping[str, Any]) -> Iterator[str]:
         if database["command"] != ["postgres", *command]:
             yield f"postgres-{service}: its settings"
         if database["environment"] != {
-            "POSTGRES_USER": "convene",
+            "POSTGRES_USER": "owner",
             "POSTGRES_DB": service,
-            "POSTGRES_PASSWORD": given(service.upper() + "_DATABASE_PASSWORD"),
+            "POSTGRES_PASSWORD": given(service.upper() + "_DATABASE_OWNER_PASSWORD"),
+            "CONVENE_PASSWORD": given(service.upper() + "_DATABASE_PASSWORD"),
         }:
             yield f"postgres-{service}: its environment"
+        if ROLES not in database["volumes"]:
+            yield f"postgres-{service}: nobody makes the role that the service runs as"
     for name, image in images.items():
         if services[name]["image"] != image:
             yield f"{name}: {services[name]['image']} instead of {image}"
@@ -98,7 +107,8 @@ def differences(compose: Mapping[str, Any]) -> Iterator[str]:
             yield f"{process}: its command"
     for service in SERVICES:
         job = services[f"migrate-{service}"]
-        if job["command"] != ["migrate", service] or job["environment"] != services[service]["environment"]:
+        asked = services[service]["environment"] | owner_environment(service, owner_url(service))
+        if job["command"] != ["migrate", service] or job["environment"] != asked:
             yield f"migrate-{service}: another command or other settings than its service"
         if job["depends_on"] != {f"postgres-{service}": {"condition": "service_healthy"}}:
             yield f"migrate-{service}: does not wait for its database"
@@ -143,6 +153,9 @@ def test_compose_says_what_the_native_stack_says() -> None:
         lambda services: services["partners"]["environment"].update(PARTNERS_BOOTSTRAP_KEY="cvn_" + "x" * 43),
         lambda services: services["dashboard"]["environment"].pop("CONVENE_UPSTREAM_PARTNERS"),
         lambda services: services["migrate-activities"].update(command=["migrate", "partners"]),
+        lambda services: services["migrate-activities"]["environment"].pop("ACTIVITIES_DATABASE_OWNER_URL"),
+        lambda services: services["activities"]["environment"].update(ACTIVITIES_DATABASE_OWNER_URL=owner_url("activities")),
+        lambda services: services["postgres-partners"]["volumes"].pop(),
         lambda services: services["activities"].update(depends_on={}),
         lambda services: services["mail"].update(environment={"UI_PASSWORD": "convene"}),
         lambda services: services["mail"].update(environment=["URL=smtp://convene:convene@mail:1025"]),

@@ -35,6 +35,8 @@ from shared.bus.memory import MemoryBus
 from tests.support.activities import CORA, INTERPOL, IVAN, NORA, PEOPLE, SLUGS, UNODC, training
 from tests.support.notifications import alert_fact, plan_fact, publish
 from tests.support.people import introduce, person
+from tests.support.roles import service_database
+from tests.support.schema import migrate_database
 
 ADMIN_KEY = "cvn_" + "a-key-for-fuzzing-0123456789-0123456789"
 ADA = person("ada", roles=["administrator", "coordinator", "focal_point"], partners=[NORA.partners[0]], regions=["001"])
@@ -63,7 +65,11 @@ PROMISES = [
 
 
 def app_of(service: str, database_url: str = "sqlite+aiosqlite:////nowhere") -> FastAPI:
-    common: dict[str, Any] = {"database_url": database_url, "migrate_at_start": True, "lease_ttl": 3.0}
+    common: dict[str, Any] = {
+        "database_url": database_url,
+        "migrate_at_start": database_url.startswith("sqlite"),
+        "lease_ttl": 3.0,
+    }
     if service == "partners":
         return build_partners(PartnersSettings(**common, bootstrap_key=ADMIN_KEY), bus=MemoryBus())
     if service == "notifications":
@@ -118,7 +124,9 @@ def targets(
         if kind == "sqlite":
             return f"sqlite+aiosqlite:///{folder}/{service}.db"
         made.append(f"convene_fuzz_{service}_{secrets.token_hex(4)}")
-        return postgres.create_database(made[-1])
+        url = service_database(postgres, made[-1])
+        wait(migrate_database(url, service))
+        return url
 
     async def start(service: str, kind: str) -> Target:
         app = app_of(service, database(service, kind))

@@ -9,6 +9,7 @@ from infra.routes import SERVICES
 from infra.services import migrations_of
 from shared import migrations
 from shared.db import Database
+from tests.support.roles import owner_of
 
 OWN = {
     "activities": {"plan", "plan_version", "match", "alert", "verdict"},
@@ -26,7 +27,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_up_down_up(service: str, database_url: str) -> None:
-    db, config = Database(database_url), migrations_of(service)
+    db, config = Database(owner_of(database_url)), migrations_of(service)
 
     async def tables() -> set[str]:
         async with db.engine.connect() as connection:
@@ -49,7 +50,7 @@ async def test_up_down_up(service: str, database_url: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_an_older_schema_is_refused_and_a_newer_one_accepted(service: str, database_url: str) -> None:
-    db, config = Database(database_url), migrations_of(service)
+    db, config = Database(owner_of(database_url)), migrations_of(service)
     try:
         with pytest.raises(migrations.SchemaTooOld):
             await migrations.require_current(db, config)

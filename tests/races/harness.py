@@ -13,6 +13,7 @@ from sqlmodel import select
 from services.activities.orm import AlertRow
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Bus
+from shared.reader import SERVICE
 from tests.support.activities import IVAN, NORA, TARO, Service, facts_on, running, training
 
 POSTERS = (NORA, IVAN, TARO)
@@ -190,7 +191,7 @@ async def retold(service: Service) -> dict[str, list[str]]:
 
 
 async def stored_alerts(service: Service) -> list[AlertRow]:
-    async with service.db.read() as session:
+    async with service.db.read(SERVICE) as session:
         return list((await session.execute(select(AlertRow))).scalars())
 
 

@@ -13,6 +13,7 @@ from services.activities.uow.unit import TOPIC
 from shared.bus.memory import MemoryBus
 from shared.bus.port import Delivered
 from shared.leases import MATCHING, Term
+from shared.reader import SERVICE
 from tests.races.harness import PATIENCE, Outcome, outcome, race_all, stored_alerts
 from tests.support.activities import Service, running
 
@@ -21,7 +22,7 @@ PAIRS = 40
 
 
 async def lease(service: Service) -> Any:
-    async with service.db.read() as session:
+    async with service.db.read(SERVICE) as session:
         return (await session.execute(select(kernel.lease).where(kernel.lease.c.role == MATCHING))).first()
 
 
@@ -78,7 +79,7 @@ async def plan_events(service: Service) -> list[Delivered]:
 
 
 async def state(service: Service) -> tuple[Any, ...]:
-    async with service.db.read() as session:
+    async with service.db.read(SERVICE) as session:
         facts = (await session.execute(select(func.count()).select_from(kernel.outbox))).scalar_one()
         matches = (await session.execute(select(MatchRow.a, MatchRow.b, MatchRow.score))).all()
     alerts = [(row.id, row.version, row.status, row.groups) for row in await stored_alerts(service)]
@@ -97,7 +98,7 @@ async def test_reading_the_log_again_from_its_beginning_changes_nothing(services
     assert [await matcher.apply(delivered) for delivered in events] == [False] * len(events)
     assert await state(service) == before
 
-    async with service.db.write() as session:
+    async with service.db.write(SERVICE) as session:
         await session.execute(delete(kernel.inbox))
         await session.execute(delete(kernel.applied))
     assert all([await matcher.apply(delivered) for delivered in events])

@@ -10,7 +10,6 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import func, select
 
-from services.activities import app as app_module
 from services.activities.app import build
 from services.activities.consumers import MATCHER
 from services.activities.orm import PlanRow, known
@@ -22,8 +21,9 @@ from shared.clock import Clock
 from shared.cloudevent import Event, from_delivered
 from shared.db import Database
 from shared.ids import Ids
+from shared.reader import SERVICE
 from tests.support.people import Person, introduce, organisation_id, person
-from tests.support.schema import migrated
+from tests.support.schema import migrate_database
 
 UNODC, INTERPOL, ITU, WORLD_BANK = (organisation_id(slug) for slug in ("unodc", "interpol", "itu", "world-bank"))
 SLUGS = ("unodc", "interpol", "itu", "world-bank", "amlo")
@@ -122,7 +122,7 @@ async def settled(db: Database, timeout: float = 60) -> None:
     pause = 0.02
     async with asyncio.timeout(timeout):
         while True:
-            async with db.read() as session:
+            async with db.read(SERVICE) as session:
                 waiting = (
                     await session.execute(select(func.count()).where(outbox.published_at.is_(None)))
                 ).scalar_one()
@@ -158,17 +158,13 @@ async def running(
         **settings,
     }
     if migrate:
-        await migrate_database(url)
+        await migrate_database(url, "activities")
     app = build(ActivitiesSettings(database_url=url, **values), bus=bus or MemoryBus(), clock=clock, ids=ids)
     async with app.router.lifespan_context(app):
         await introduce(app.state.runtime.db, known, PEOPLE, SLUGS)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://convene.test", timeout=60) as client:
             yield Service(app, client)
-
-
-async def migrate_database(url: str) -> None:
-    await migrated(url, app_module.__file__)
 
 
 async def facts_on(bus: Bus) -> list[Event]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.embedded import random_key
-from infra.environment import environment_of
+from infra.environment import environment_of, owner_environment
 from infra.native.kafka import KafkaCluster
 from infra.native.ports import free_ports
 from infra.native.postgres import ExternalPostgres
@@ -14,6 +14,7 @@ from infra.routes import ACTIVITIES, DASHBOARD, NOTIFICATIONS, PARTNERS, SERVICE
 from infra.serving import GATEWAY
 from shared.auth import new_api_key
 from tests.support.processes import Launcher, Running
+from tests.support.roles import owner_of, service_database
 
 REPLICAS = ("activities-1", "activities-2", "notifications-1", "notifications-2", "partners")
 
@@ -27,7 +28,7 @@ class Distributed:
         self.admin = new_api_key()
         self._postgres = postgres
         self._databases = {service: f"e2e_{service}_{secrets.token_hex(4)}" for service in SERVICES}
-        self.database = {service: postgres.create_database(name) for service, name in self._databases.items()}
+        self.database = {service: service_database(postgres, name) for service, name in self._databases.items()}
         ports = free_ports(len(REPLICAS) + 1)
         self._ports = dict(zip((*REPLICAS, GATEWAY), ports, strict=True))
         self.processes: dict[str, Running] = {}
@@ -47,7 +48,10 @@ class Distributed:
     async def start(self) -> None:
         for service in SERVICES:
             code, said = self.launcher.run(
-                "migrate", service, log=self.folder / "migrate.log", environment=self._environment(service)
+                "migrate",
+                service,
+                log=self.folder / "migrate.log",
+                environment=self._environment(service) | owner_environment(service, owner_of(self.database[service])),
             )
             assert code == 0, said
         await self.begin(*REPLICAS)

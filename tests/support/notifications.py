@@ -14,7 +14,6 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from services.notifications import app as app_module
 from services.notifications.app import build
 from services.notifications.orm import known
 from services.notifications.settings import NotificationsSettings
@@ -24,7 +23,7 @@ from shared.db import Database
 from shared.ids import SequentialIds
 from shared.service import Runtime
 from tests.support.people import Person, introduce, organisation_id, person
-from tests.support.schema import migrated
+from tests.support.schema import migrate_database
 
 TOPIC = "activities.v1"
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
@@ -192,7 +191,7 @@ async def running(
 ) -> AsyncGenerator[Service]:
     """One replica. migrate: bring the schema up and introduce the people first (the first replica does)."""
     if migrate:
-        await migrated(url, app_module.__file__)
+        await migrate_database(url, "notifications")
     given = {"database_url": url, "migrate_at_start": False, "cursor_key": KEY, "poll_seconds": 0.1, **settings}
     app = build(NotificationsSettings(**given), bus=bus)
     await bus.start()

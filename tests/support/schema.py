@@ -7,17 +7,20 @@ from typing import Any
 
 from sqlalchemy import event, inspect
 
+from infra.services import migrations_of
 from shared import migrations
 from shared.db import Database
+from shared.migrations import role_in
+from tests.support.roles import owner_of
 
-_said: dict[tuple[str, str], list[str]] = {}
+_said: dict[tuple[str, str, str | None], list[str]] = {}
 _CHANGES = ("CREATE", "ALTER", "INSERT", "UPDATE", "GRANT", "REVOKE", "DO", "COMMENT", "DROP", "DELETE")
 
 
-async def migrated(url: str, package_file: str) -> None:
-    """`package_file`: as in `migrations.config_for`."""
-    db = Database(url)
-    key = db.engine.dialect.name, package_file
+async def migrate_database(url: str, service: str) -> None:
+    """As `convene migrate` does: as the owner, for the role that the URL names (tests/support/roles.py)."""
+    db, runtime = Database(owner_of(url)), role_in(url) if owner_of(url) != url else None
+    key = db.engine.dialect.name, service, runtime
     try:
         if await _is_there(db):
             return
@@ -32,7 +35,7 @@ async def migrated(url: str, package_file: str) -> None:
                 heard.append(statement)
 
         event.listen(db.engine.sync_engine, "before_cursor_execute", hear)
-        await migrations.upgrade(db, migrations.config_for(package_file))
+        await migrations.upgrade(db, migrations_of(service), runtime=runtime)
         _said[key] = heard
     finally:
         await db.dispose()

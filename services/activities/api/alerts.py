@@ -64,7 +64,7 @@ async def list_alerts(
 ) -> Any:
     """Alerts that concern you, newest first; without `status`, those that wait for a decision."""
     services = Services(request)
-    async with services.runtime.db.read() as session:
+    async with services.runtime.db.read(principal) as session:
         data, following = await queries.list_alerts(
             services.unit(session, principal),
             principal,
@@ -88,7 +88,7 @@ async def get_alert(
 ) -> Response:
     """One alert: its sides, why it was raised, what would change it, and what was decided."""
     services = Services(request)
-    async with services.runtime.db.read() as session:
+    async with services.runtime.db.read(principal) as session:
         return tagged(await queries.get_alert(services.unit(session, principal), principal, alert_id), if_none_match)
 
 
@@ -141,7 +141,7 @@ async def _made(decision_id: str, uow: ActivitiesUnit, principal: Principal) -> 
 )
 async def get_decision(request: Request, principal: SignedIn, decision_id: str) -> Response:
     services = Services(request)
-    async with services.runtime.db.read() as session:
+    async with services.runtime.db.read(principal) as session:
         return tagged(await queries.get_decision(services.unit(session, principal), principal, decision_id), None)
 
 
@@ -176,7 +176,7 @@ async def list_activities(
 ) -> Any:
     """Joint activities of which you see two plans or more."""
     services = Services(request)
-    async with services.runtime.db.read() as session:
+    async with services.runtime.db.read(principal) as session:
         unit = services.unit(session, principal)
         data, following = await activity_queries.list_activities(unit, principal, page_of(limit, cursor))
     link_next(request, response, following)
@@ -191,7 +191,7 @@ async def get_activity(
 ) -> Response:
     """One activity with its owners, and for each field the plan it comes from and what the others say."""
     services = Services(request)
-    async with services.runtime.db.read() as session:
+    async with services.runtime.db.read(principal) as session:
         unit = services.unit(session, principal)
         return tagged(await activity_queries.get_activity(unit, principal, activity_id), if_none_match)
 

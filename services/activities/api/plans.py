@@ -71,7 +71,7 @@ async def list_plans(
     cursor: Cursor = None,
 ) -> Any:
     """Plans that you may see, newest first."""
-    async with Services(request).runtime.db.read() as session:
+    async with Services(request).runtime.db.read(principal) as session:
         data, following = await queries.list_plans(session, principal, wanted, page_of(limit, cursor))
     link_next(request, response, following)
     return {"data": data, "next_cursor": following}
@@ -85,7 +85,7 @@ async def check_plan(request: Request, principal: SignedIn, body: NewPlanBody) -
     document = body.model_dump()
     on_behalf, organisation = document.pop("on_behalf_of"), document.pop("organisation")
     command = PostPlan(document, on_behalf or organisation, on_behalf=on_behalf is not None)
-    async with services.runtime.db.read() as session:
+    async with services.runtime.db.read(principal) as session:
         uow = services.unit(session, principal)
         try:
             owner = await handlers.owner_to_check(command, uow, principal)
@@ -97,14 +97,14 @@ async def check_plan(request: Request, principal: SignedIn, body: NewPlanBody) -
 
 @router.get("/plans/{plan_id}", response_model=PlanOut, responses=problems("not-found"))
 async def get_plan(request: Request, principal: Anyone, plan_id: str, if_none_match: IfNoneMatch = None) -> Response:
-    async with Services(request).runtime.db.read() as session:
+    async with Services(request).runtime.db.read(principal) as session:
         return tagged(await queries.get_plan(session, principal, plan_id), if_none_match)
 
 
 @router.get("/plans/{plan_id}/history", response_model=HistoryOut, responses=problems("not-found"))
 async def get_history(request: Request, principal: Anyone, plan_id: str) -> Any:
     """Every version of the plan, oldest first."""
-    async with Services(request).runtime.db.read() as session:
+    async with Services(request).runtime.db.read(principal) as session:
         return {"data": await queries.get_history(session, principal, plan_id)}
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from sqlmodel import col
 
 from services.activities.domain.alerts import Action, Alert, Step, Wanted, reconcile, severity_level
-from services.activities.orm import AlertRow, AlertSideRow
+from services.activities.orm import AlertRow, AlertSideRow, AlertTextRow
 from services.activities.uow.met import met
 from services.activities.uow.unit import ActivitiesUnit
 
@@ -45,7 +45,7 @@ async def _take(step: Step, row: AlertRow | None, there: set[str], uow: Activiti
     alert = step.alert
     if row is None:
         alert = replace(alert, id=uow.ids.new("alrt"))
-        row = AlertRow(id=alert.id, version=0, kind=alert.wanted.kind, status="open", groups=[], versions={}, texts={},
+        row = AlertRow(id=alert.id, version=0, kind=alert.wanted.kind, status="open", groups=[], versions={},
                        fingerprint="", opened_at=now, updated_at=now)  # fmt: skip
         uow.session.add(row)
     if step.action is Action.REOPEN:
@@ -63,7 +63,10 @@ def write(row: AlertRow, alert: Alert) -> None:
     row.overlap_kind, row.band, row.probability = wanted.overlap_kind, wanted.band, wanted.probability
     row.severity, row.capped, row.fingerprint = wanted.severity, wanted.capped, wanted.fingerprint
     row.groups = [list(group) for group in wanted.groups]
-    row.versions, row.texts = dict(wanted.versions), dict(wanted.texts)
+    row.versions = dict(wanted.versions)
+    if row.why is None:
+        row.why = AlertTextRow(alert=row.id, texts={})
+    row.why.texts = dict(wanted.texts)
     if alert.status != "snoozed":
         row.due_at = None
 

@@ -10,6 +10,7 @@ from services.activities.domain.activities import fields_of
 from services.activities.domain.plan import represent
 from services.activities.orm import ActivityRow, PlanRow
 from services.activities.queries.plans import may_be_visible
+from services.activities.queries.sides import version_of
 from services.activities.uow.rows import plan_of_row
 from services.activities.uow.unit import ActivitiesUnit
 from shared.paging import Page, encode_cursor
@@ -31,11 +32,8 @@ async def get_activity(uow: ActivitiesUnit, principal: Principal, activity_id: s
     if not rows:
         raise not_found("activity")
     joined = rows[0].activity if len(rows) > 1 else activity_id
-    stored = await uow.session.get(ActivityRow, joined)
     plans = [represent(plan_of_row(row), row.checked) for row in rows]
-    everybody = await uow.session.scalar(select(func.count()).where(col(PlanRow.activity) == joined))
-    # what comes and goes unseen must not count the version up
-    version = stored.version if stored and everybody == len(rows) else 1
+    version = await version_of(uow.session, joined, len(rows))
     return _shown(joined, version, plans) | {"fields": fields_of(_live(plans) or plans)}
 
 
@@ -73,14 +71,13 @@ async def list_activities(
     while True:
         rows = list((await uow.session.execute(query.where(col(ActivityRow.id) < after) if after else query)).scalars())
         for row in rows:
-            present = await uow.plans(row.plans)
-            seen = [plan for plan in present if sight(principal, plan.facts) is Outcome.FULL]
+            seen = [plan for plan in await uow.plans(row.plans) if sight(principal, plan.facts) is Outcome.FULL]
             if len(seen) > 1:
                 if len(shown) == page.limit:
                     return shown, encode_cursor((shown[-1]["id"],))
                 said = [represent(plan, "") for plan in sorted(seen, key=lambda plan: (plan.created_at, plan.id))]
                 shown.append(
-                    _shown(row.id, row.version if len(said) == len(present) else 1, said)
+                    _shown(row.id, row.version if len(said) == len(row.plans) else 1, said)
                     | {"title": (_live(said) or said)[0]["title"]}
                 )
             after = row.id

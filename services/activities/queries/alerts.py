@@ -10,11 +10,12 @@ from services.activities.domain.alerts import LIVE, severity_level
 from services.activities.domain.plan import Plan
 from services.activities.orm import AlertRow, AlertSideRow, DecisionRow, PlanRow, known
 from services.activities.queries.plans import may_be_visible
+from services.activities.queries.sides import facts_of
 from services.activities.uow.rows import represent_decision
 from services.activities.uow.unit import ActivitiesUnit
 from shared.paging import Page, encode_cursor
 from shared.problem import not_found
-from shared.visibility import AlertSight, Outcome, Principal, sight, sight_of_alert
+from shared.visibility import AlertSight, Facts, Outcome, Principal, sight, sight_of_alert
 from shared.visibility_people import shown_to
 
 STATUSES: Mapping[str, tuple[str, ...] | None] = {
@@ -48,9 +49,10 @@ async def list_alerts(
     while True:
         step = query.where(col(AlertRow.id) < after) if after else query
         rows = list((await uow.session.execute(step.limit(SCAN))).scalars())
+        facts = await _facts_of(rows, uow)
         plans = await _plans_of(rows, uow)
         for row in rows:
-            seen = _sight(row, plans, principal)
+            seen = _sight(row, facts, principal)
             fits = not _tells_more(status, kind) if seen.blind else not wanted or row.status in wanted
             # asked by a plan that is hidden from the reader, an alert in sight must not say that it is a side of it
             if seen.shown and fits and (plan is None or plan in seen.full()):
@@ -67,11 +69,10 @@ async def get_alert(uow: ActivitiesUnit, principal: Principal, alert_id: str) ->
     row = await uow.alert(alert_id)
     if row is None:
         raise not_found("alert")
-    plans = await _plans_of([row], uow)
-    seen = _sight(row, plans, principal)
+    seen = _sight(row, await _facts_of([row], uow), principal)
     if not seen.shown:
         raise not_found("alert")
-    view = _view(row, seen, plans)
+    view = _view(row, seen, await _plans_of([row], uow))
     if seen.explained:
         view["change"] = row.texts.get("change", "")
         view["explanation"] = row.texts.get("pairs", [])
@@ -86,7 +87,7 @@ async def get_decision(uow: ActivitiesUnit, principal: Principal, decision_id: s
     row = await uow.alert(made.alert) if made else None
     if made is None or row is None:
         raise not_found("decision")
-    seen = _sight(row, await _plans_of([row], uow), principal)
+    seen = _sight(row, await _facts_of([row], uow), principal)
     shown = await shown_decision(made, uow, principal) if seen.explained else None
     if shown is None:
         raise not_found("decision")
@@ -115,7 +116,7 @@ def _tells_more(status: str, kind: str | None) -> bool:
 
 async def shown_decision(made: DecisionRow, uow: ActivitiesUnit, principal: Principal) -> dict[str, Any] | None:
     """The decision, where every plan that it was about is in full sight: some may have left the alert since."""
-    facts = [plan.facts for plan in await uow.plans(made.versions)]
+    facts = list((await facts_of(uow.session, made.versions)).values())
     if not all(sight(principal, each) is Outcome.FULL for each in facts):
         return None
     people = [person for person in (made.made_by, made.reversed_by) if person]
@@ -126,14 +127,18 @@ async def shown_decision(made: DecisionRow, uow: ActivitiesUnit, principal: Prin
     return shown_to(represent_decision(made), Outcome.FULL, principal, facts, acting=acting)
 
 
+async def _facts_of(rows: Sequence[AlertRow], uow: ActivitiesUnit) -> dict[str, Facts]:
+    return await facts_of(uow.session, {plan for row in rows for plan in row.versions})
+
+
 async def _plans_of(rows: Sequence[AlertRow], uow: ActivitiesUnit) -> dict[str, Plan]:
     ids = {plan for row in rows for plan in row.versions}
     return {plan.id: plan for plan in await uow.plans(ids)} if ids else {}
 
 
-def _sight(row: AlertRow, plans: Mapping[str, Plan], principal: Principal) -> AlertSight:
-    facts = {plan: plans[plan].facts for plan in row.versions if plan in plans}
-    return sight_of_alert(principal, facts, groups=row.group_of, first_for=row.first_for)
+def _sight(row: AlertRow, facts: Mapping[str, Facts], principal: Principal) -> AlertSight:
+    sides = {plan: facts[plan] for plan in row.versions if plan in facts}
+    return sight_of_alert(principal, sides, groups=row.group_of, first_for=row.first_for)
 
 
 def _view(row: AlertRow, seen: AlertSight, plans: Mapping[str, Plan]) -> dict[str, Any]:
@@ -147,7 +152,7 @@ def _view(row: AlertRow, seen: AlertSight, plans: Mapping[str, Plan]) -> dict[st
             "illustrative": plans[plan].content.illustrative,
         }
         for plan in sorted(row.versions)
-        if seen.sides.get(plan) is Outcome.FULL
+        if plan in plans and seen.sides.get(plan) is Outcome.FULL
     ]
     if seen.blind:
         own = [{"plan": side["plan"], "partner": side["partner"]} for side in sides]

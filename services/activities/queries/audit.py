@@ -20,6 +20,7 @@ from services.activities.orm import (
 )
 from services.activities.queries.plans import may_be_visible
 from services.activities.uow.rows import plan_of_row
+from shared.reader import as_service
 from shared.visibility import Affair, Facts, Principal
 
 
@@ -42,6 +43,11 @@ class ActivityAffairs:
         )
 
     async def of(self, session: AsyncSession, rows: Sequence[Row[Any]]) -> list[Affair | None]:
+        # hidden plans decide who is shown a row, as the sides of an alert do (queries/sides.py); only facts come of it
+        async with as_service(session):
+            return await self._of(session, rows)
+
+    async def _of(self, session: AsyncSession, rows: Sequence[Row[Any]]) -> list[Affair | None]:
         subjects = {row.subject for row in rows}
         decisions = {each.id: each for each in await _all(session, DecisionRow, col(DecisionRow.id), subjects)}
         alert_ids = subjects | {each.alert for each in decisions.values()}

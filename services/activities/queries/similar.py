@@ -16,6 +16,7 @@ from services.activities.orm import PlanRow
 from services.activities.queries.plans import shown_plan
 from services.activities.uow.rows import plan_of_row
 from services.activities.uow.unit import ActivitiesUnit
+from shared.reader import as_service
 from shared.visibility import Outcome, Principal, sight
 
 MOST = 20
@@ -26,7 +27,8 @@ async def similar_plans(content: Content, owner: str, uow: ActivitiesUnit, princ
     now = uow.clock.now()
     draft = Plan(uow.ids.new("plan"), 1, owner, principal.id, True, "", "", content, now, now)
     features = extract(await uow.text_of(draft))
-    chosen = await uow.candidates_of(features)
+    async with as_service(uow.session):  # numbers to compare, also of hidden plans; what is shown is read as who asks
+        chosen = await uow.candidates_of(features)
     seen: dict[str, dict[str, Any]] = {}
     for row in (await uow.session.execute(select(PlanRow).where(col(PlanRow.id).in_(chosen.plan_ids)))).scalars():
         plan = plan_of_row(row)

@@ -40,7 +40,7 @@ from shared.cloudevent import Event
 from shared.db import among, insert
 from shared.ids import Ids
 from shared.unit import UnitOfWork
-from shared.visibility import RED
+from shared.visibility import RED, facts_to_json
 
 HOUR = timedelta(hours=1)
 TOPIC, SOURCE = "activities.v1", "/services/activities"
@@ -118,6 +118,7 @@ class ActivitiesUnit(UnitOfWork):
                 at=plan.updated_at,
                 changed=list(changed),
                 content=to_json(plan.content),
+                facts=facts_to_json(plan.facts),
             )
         )
         document = represent(plan, checked)
@@ -140,6 +141,7 @@ class ActivitiesUnit(UnitOfWork):
             "start": period.start if period else None,
             "end": period.end if period else None,
             "content": to_json(plan.content),
+            "facts": facts_to_json(plan.facts),
             "activity": plan.activity,
             "home": plan.home,
             "features": pack(features),

@@ -119,7 +119,7 @@ def inbox_router(doors: Doors, ids: Ids) -> APIRouter:
         cursor: Cursor = None,
     ) -> Response:
         after = page_of(limit, cursor).after
-        async with runtime.db.read() as session:
+        async with runtime.db.read(principal) as session:
             found = await list_entries(
                 session, principal, None if state == "all" else State(state), limit, str(after[0]) if after else None
             )
@@ -135,7 +135,7 @@ def inbox_router(doors: Doors, ids: Ids) -> APIRouter:
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         _check(alert)
-        async with runtime.db.read() as session:
+        async with runtime.db.read(principal) as session:
             found = await find_entry(session, principal, alert)
         if found is None:
             raise not_found("alert")

@@ -226,7 +226,7 @@ async def _page(
     """Up to `limit` events that are seen and asked for, the position behind them, and whether that was all."""
     found: list[str] = []
     while True:
-        page = await feed.read(position, SCAN)
+        page = await feed.read(position, SCAN, principal)
         reached = dict(position)
         for event in page.entries:
             way = event.way(principal, asked, page.known)

@@ -31,6 +31,7 @@ from shared.bus.port import Batch, Bus, Consumer, Delivered, NotOwned, TopicPart
 from shared.clock import Clock
 from shared.db import Database
 from shared.leases import wait
+from shared.reader import SERVICE
 from shared.telemetry import mark
 
 log = structlog.get_logger(__name__)
@@ -149,7 +150,7 @@ class Projector:
             raise fact.error
         origin = next((raw.decode() for name, raw in parked.headers if name == "convene_origin"), f"{ACTIVITIES}:0:0")
         topic, partition, _ = origin.rsplit(":", 2)
-        async with self._db.write() as session:
+        async with self._db.write(SERVICE) as session:
             done = await project_again(session, self._bus.log_id, (topic, int(partition)), fact)
         self._after_commit()
         return done.projected > 0
@@ -235,7 +236,7 @@ class Projector:
 
     async def _project(self, tp: TopicPartition, part: list[Fact], waived: int | None) -> Projection:
         after_gap = self._sought.get(tp) is not None
-        async with self._db.write() as session:
+        async with self._db.write(SERVICE) as session:
             done = await project(session, self._bus.log_id, tp, part, waived=waived, after_gap=after_gap)
         for fact in part:
             if fact.event and fact.offset < done.next_offset:
@@ -258,7 +259,7 @@ class Projector:
             now = self._clock.now()
             await park(self._bus, fact.delivered, CONSUMER, error, attempts, first or now, self._clock)
             self.progress.parked += 1
-        async with self._db.write() as session:
+        async with self._db.write(SERVICE) as session:
             done = await pass_over(session, self._bus.log_id, tp, fact.delivered)
         self._limits.parked()
         return done

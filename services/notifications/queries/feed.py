@@ -22,6 +22,7 @@ from services.notifications.uow import Known, known_plans, sides_from
 from shared.bus.port import Bus
 from shared.db import Database
 from shared.problem import Problem
+from shared.reader import SERVICE, Reader, as_service
 from shared.visibility import RED, Facts
 
 _MISSING = 500
@@ -91,7 +92,7 @@ class Feed:
         """The position before the first event that happened at `instant` or later. Raises a 410 problem."""
         log_id = await self.log_id()
         c = feed.c
-        async with self._db.read() as session:
+        async with self._db.read(SERVICE) as session:
             extent = await _extent(session, log_id)
             if extent.kept_since and instant < extent.kept_since:
                 raise gone("The history since then is no longer kept.")
@@ -103,29 +104,28 @@ class Feed:
             first: dict[Lane, int] = {(topic, partition): offset for topic, partition, offset in found}
         return {lane: min(offset, first.get(lane, offset)) for lane, offset in extent.end.items()}
 
-    async def read(self, position: Position, limit: int) -> Page:
-        """Up to `limit` rows from `position` on."""
+    async def read(self, position: Position, limit: int, reader: Reader) -> Page:
+        """Up to `limit` rows from `position` on. What they say is read as the reader; that they are there, and what decides on
+        them, as the service: with an event that he may not read a plan may have left his sight, and that he is told."""
         log_id = await self.log_id()
-        async with self._db.read() as session:
+        async with self._db.read(reader) as session:
             end = (await _extent(session, log_id)).end
             ahead = {lane: position.get(lane, 0) for lane, offset in end.items() if offset > position.get(lane, 0)}
             if not ahead:
                 return Page((), {}, position, True)
-            rows = (await session.execute(_rows(log_id, ahead, limit))).all()
-            deciders = {row.id: _decider(row) for row in rows}
+            async with as_service(session):
+                rows = (await session.execute(_rows(log_id, ahead, limit))).all()
+                then = await _then(session, log_id, rows)
+                known = await known_plans(session, _named(rows))
+            documents = await _documents(session, [row.id for row in rows])
+            deciders = {row.id: _decider(row, documents) for row in rows}
             partners = await _partners_of(session, {person for person in deciders.values() if person})
-            then = await _then(session, log_id, rows)
-            entries = [_entry(row, deciders[row.id], partners, then) for row in rows]
-            known = await known_plans(session, {plan for each in entries for plan in each.plans})
+            entries = [_entry(row, documents.get(row.id), deciders[row.id], partners, then) for row in rows]
         reached = dict(position)
         for each in entries:
             reached[each.lane] = each.offset + 1
         whole = len(entries) < limit
         return Page(entries, known, furthest(end, reached) if whole else reached, whole)
-
-    async def known(self, plans: set[str]) -> Mapping[str, Known]:
-        async with self._db.read() as session:
-            return await known_plans(session, plans)
 
 
 async def _extent(session: AsyncSession, log_id: str) -> Extent:
@@ -152,11 +152,25 @@ def _rows(log_id: str, ahead: Mapping[Lane, int], limit: int) -> Any:
         )
         parts.append(select(part.c.id))
     ids = union_all(*parts).subquery()
-    return select(feed).join(ids, ids.c.id == c.id).order_by(c.id).limit(limit)
+    bare = [column for column in c if column.name != "document"]
+    return select(*bare).join(ids, ids.c.id == c.id).order_by(c.id).limit(limit)
 
 
-def _decider(row: Any) -> str | None:
-    return json.loads(row.document)["data"].get("by") if row.name.startswith("decision.") else None
+async def _documents(session: AsyncSession, ids: Sequence[int]) -> dict[int, str]:
+    """By id of the row; on PostgreSQL only what the reader may read (docs/decisions/0016)."""
+    found = await session.execute(select(feed.c.id, feed.c.document).where(feed.c.id.in_(ids)))
+    return {row.id: row.document for row in found}
+
+
+def _named(rows: Sequence[Any]) -> set[str]:
+    """The plans that decide who sees these rows."""
+    return {plan for row in rows for plan in ([side.plan for side in sides_from(row.sides)] or [row.subject])}
+
+
+def _decider(row: Any, documents: Mapping[int, str]) -> str | None:
+    if not row.name.startswith("decision.") or row.id not in documents:
+        return None
+    return json.loads(documents[row.id])["data"].get("by")
 
 
 async def _partners_of(session: AsyncSession, people: set[str]) -> dict[str, frozenset[str]]:
@@ -218,6 +232,7 @@ def _facts_then(row: Any) -> Facts | None:
 
 def _entry(
     row: Any,
+    document: str | None,
     decider: str | None,
     partners: Mapping[str, frozenset[str]],
     then: Mapping[tuple[str, int], Then],
@@ -232,7 +247,9 @@ def _entry(
         label=row.label,
         columns=tuple(columns_of(each) for each in row.columns or ()),
         sides=sides,
-        document=row.document,
+        document=document,
+        event_id=row.event_id,
+        sequence=row.sequence,
         acting={decider: partners.get(decider, frozenset())} if decider else None,
         before=then.get((row.subject, row.sequence - 1)),
         then=then.get((row.subject, row.sequence)),

@@ -8,8 +8,10 @@ from typing import Any
 
 from opentelemetry.trace import SpanKind
 
+from services.notifications.consumed import ACTIVITIES_SOURCE
 from services.notifications.domain import Contact, Lane, Names, Side, one_line, see, sorted_sides
 from services.notifications.uow import Known, facts_for
+from shared.cloudevent import Event, event_type, to_structured
 from shared.filters import Columns, Filter
 from shared.telemetry import exported, mark
 from shared.visibility import PARTLY, RED, Facts, Outcome, Principal, followed, in_bulk
@@ -65,11 +67,12 @@ class Way:
 
 
 class Shown:
-    """A row of the feed, with its encodings. `plans`: those whose facts decide who sees it; `acting`: who decided, of a
+    """A row of the feed, with its encodings. `document`: None where the database keeps it from its reader, who is then told of
+    the event at most that its subject is gone. `plans`: those whose facts decide who sees it; `acting`: who decided, of a
     decision, with the partners they belong to; `before`, `then`: what decided on its subject just before, and then."""
 
-    __slots__ = ("_encoded", "_parsed", "acting", "before", "columns", "document", "label", "lane", "name", "offset",
-                 "plans", "sides", "subject", "then", "time")  # fmt: skip
+    __slots__ = ("_encoded", "_parsed", "acting", "before", "columns", "document", "event_id", "label", "lane", "name",
+                 "offset", "plans", "sequence", "sides", "subject", "then", "time")  # fmt: skip
 
     def __init__(
         self,
@@ -82,13 +85,16 @@ class Shown:
         label: str | None,
         columns: tuple[Columns, ...],
         sides: tuple[Side, ...],
-        document: str,
+        document: str | None,
+        event_id: str,
+        sequence: int,
         acting: Mapping[str, frozenset[str]] | None = None,
         before: Then | None = None,
         then: Then | None = None,
     ) -> None:
         self.lane, self.offset, self.name, self.subject, self.time = lane, offset, name, subject, time
         self.label, self.columns, self.sides, self.document = label, columns, sides, document
+        self.event_id, self.sequence = event_id, sequence
         self.acting, self.before, self.then = acting or {}, before, then
         self.plans = frozenset(side.plan for side in sides) if sides else frozenset((subject,))
         self._parsed: dict[str, Any] | None = None
@@ -101,7 +107,7 @@ class Shown:
         if self._is_gone(principal, known):
             passes = asked.filter.empty or any(asked.filter.passes(columns) for columns in self.columns)
             return _GONE if self.sides or passes else None
-        if self.label == RED:
+        if self.label == RED or self.document is None:
             return None
         if not self.sides:
             return self._way_of_plan(principal, asked, known.get(self.subject))
@@ -147,12 +153,11 @@ class Shown:
 
     def content(self, way: Way) -> dict[str, Any]:
         """The structured CloudEvent as seen this way."""
-        if self._parsed is None:
-            self._parsed = json.loads(self.document)
-        event = dict(self._parsed or {})
         if way.gone:
-            left = {name: value for name, value in event.items() if name not in _TRACKS}
-            return left | {"data": {"id": self.subject, "version": int(event["sequence"]), "gone": True}}
+            return self._gone()
+        if self._parsed is None:
+            self._parsed = json.loads(self.document or "{}")
+        event = dict(self._parsed or {})
         data = with_people(event["data"], way.people)
         if way.sides is not None:
             if not way.whole:
@@ -160,6 +165,19 @@ class Shown:
             data = self._of_sides(data, way, way.sides)
         event["data"] = data
         return event
+
+    def _gone(self) -> dict[str, Any]:
+        """Made of what the row is found by: what the event says is not for this reader."""
+        event = Event(
+            id=self.event_id,
+            source=ACTIVITIES_SOURCE,
+            type=event_type(self.name),
+            subject=self.subject,
+            sequence=self.sequence,
+            time=self.time,
+            data={"id": self.subject, "version": self.sequence, "gone": True},
+        )
+        return to_structured(event)
 
     def _of_sides(self, data: Mapping[str, Any], way: Way, shown: frozenset[str]) -> dict[str, Any]:
         sides = [
@@ -177,12 +195,12 @@ class Shown:
     def text(self, way: Way) -> str:
         """The event as JSON, on one line."""
         if way == _PLAIN:
-            return self.document
+            return self.document or ""
         return one_line(self.content(way))
 
     def trace(self) -> None:
         """A span in the event's own trace: it goes out on a stream now."""
-        if exported():
+        if exported() and self.document:
             mark(
                 f"stream {self.name}",
                 json.loads(self.document).get("traceparent"),

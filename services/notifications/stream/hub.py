@@ -19,6 +19,7 @@ from services.notifications.stream.cursor import Sealer, pack
 from services.notifications.uow import Known
 from shared.clock import Clock
 from shared.leases import wait
+from shared.reader import SERVICE
 from shared.visibility import Principal
 
 log = structlog.get_logger(__name__)
@@ -197,7 +198,8 @@ class Hub:
     async def _look(self) -> None:
         whole = False
         while not whole:
-            page = await self.feed.read(self.position, PAGE)
+            # once for all streams, whoever they are of: behind the second wall
+            page = await self.feed.read(self.position, PAGE, SERVICE)
             whole = page.whole
             if not page.entries:
                 self.position = page.position
@@ -206,7 +208,7 @@ class Hub:
             for event in page.entries:
                 position = {**position, event.lane: event.offset + 1}
                 self._rows.append(Kept(event, position))
-                self._bytes += len(event.document)
+                self._bytes += len(event.document or "")
                 self._named.update(event.plans)
                 for plan in event.plans - page.known.keys():
                     self.known.pop(plan, None)
@@ -220,7 +222,7 @@ class Hub:
         """Drop the oldest rows once there are too many."""
         drop, size = 0, self._bytes
         while drop < len(self._rows) and (len(self._rows) - drop > self._keep or size > MOST_BYTES):
-            size -= len(self._rows[drop].event.document)
+            size -= len(self._rows[drop].event.document or "")
             drop += 1
         if not drop:
             return

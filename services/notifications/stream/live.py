@@ -116,7 +116,7 @@ class Live:
         if self._number is not None and not self._hub.keeps(self._number):
             self._number = None
         if self._number is None:
-            page = await self._hub.feed.read(self._position, ROWS)
+            page = await self._hub.feed.read(self._position, ROWS, self._principal)
             if page.entries:
                 return await self._replay(page, write)
             self._position = dict(page.position)

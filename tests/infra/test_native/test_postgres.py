@@ -8,6 +8,7 @@ import pytest
 
 from infra.native.errors import AlreadyRunning
 from infra.native.postgres import ExternalPostgres, PostgresServer
+from tests.support.roles import owner_of
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ async def test_databases_are_made_empty_and_dropped_even_while_in_use(postgres: 
 
 
 async def test_each_test_gets_a_database_of_its_own(new_database: Callable[[], str], postgres_url: str):
-    await _sql(postgres_url, "CREATE TABLE here (x int)")
+    await _sql(owner_of(postgres_url), "CREATE TABLE here (x int)")
     with pytest.raises(asyncpg.UndefinedTableError):
         await _sql(new_database(), "SELECT * FROM here")
 

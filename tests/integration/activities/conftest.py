@@ -16,6 +16,7 @@ from shared.cloudevent import Event
 from tests.integration.activities.scene import NINA, RITA, Scene, set_scene
 from tests.support.activities import Service, facts_on, running
 from tests.support.people import introduce
+from tests.support.roles import service_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -77,6 +78,6 @@ async def on_both(request: pytest.FixtureRequest, scene: Scene) -> AsyncGenerato
         yield scene
         return
     server = request.getfixturevalue("postgres")
-    async with set_scene(server.create_database("convene_test_scene")) as one:
+    async with set_scene(service_database(server, "convene_test_scene")) as one:
         yield one
     server.drop_database("convene_test_scene")

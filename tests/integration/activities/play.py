@@ -23,6 +23,7 @@ from shared.clock import FixedClock
 from shared.db import Database
 from shared.ids import Uuid7Ids
 from shared.problem import Problem
+from shared.reader import SERVICE
 from shared.visibility import WORLD, Principal, Scope
 from tests.support.activities import CORA, IVAN, NORA, SLUGS, TARO, WANDA
 from tests.support.people import Person, introduce
@@ -99,7 +100,7 @@ class Play:
     async def post(self) -> None:
         poster = self.chance.choice(POSTERS)
         body = self.validated(await self._draw(_FIELDS))
-        async with self.db.write() as session:
+        async with self.db.write(SERVICE) as session:
             uow = self.unit(session, poster.id)
             stored = await plans.post_plan(PostPlan(body), uow, principal(poster))
             await uow.flush()
@@ -127,7 +128,7 @@ class Play:
         some: tuple[str, ...] = ()
         if len(sides) > 2 and verdict in ("link", "distinct") and self.chance.random() < 0.4:
             some = tuple(self.chance.sample(sides, self.chance.randint(least, len(sides) - 1)))
-        async with self.db.write() as session:
+        async with self.db.write(SERVICE) as session:
             uow = self.unit(session, COORDINATOR.id)
             made = await decisions.decide(Decide(row.id, verdict, some), uow, COORDINATOR)
             await uow.flush()
@@ -140,13 +141,13 @@ class Play:
         self.log.append(f"{verdict} {made['id'][-4:]}: {[plan[-4:] for plan in made['plans']]}")
 
     async def reverse(self) -> None:
-        async with self.db.read() as session:
+        async with self.db.read(SERVICE) as session:
             standing = select(DecisionRow).where(col(DecisionRow.reversed_at).is_(None)).order_by(col(DecisionRow.id))
             found = list((await session.execute(standing)).scalars())
         if not found:
             return
         made = self.chance.choice(found)
-        async with self.db.write() as session:
+        async with self.db.write(SERVICE) as session:
             uow = self.unit(session, COORDINATOR.id)
             await decisions.reverse(Reverse(made.id), uow, COORDINATOR)
             await uow.flush()
@@ -154,7 +155,7 @@ class Play:
         self.log.append(f"reverse {made.verdict} {made.id[-4:]}")
 
     async def _patch(self, row: PlanRow, poster: Person, patch: dict[str, Any]) -> None:
-        async with self.db.write() as session:
+        async with self.db.write(SERVICE) as session:
             uow = self.unit(session, poster.id)
             command = AmendPlan(row.id, row.version, patch)
             stored, changed = await plans.amend_plan(command, uow, principal(poster), self.validated)
@@ -208,7 +209,7 @@ class Play:
             await self.turn(self.waiting.pop())
 
     async def turn(self, plan: str) -> None:
-        async with self.db.write() as session:
+        async with self.db.write(SERVICE) as session:
             uow = self.unit(session, "lane")
             await lane.rematch(plan, uow)
             await uow.flush()
@@ -216,16 +217,16 @@ class Play:
     # --- what there is
 
     async def plans(self) -> list[PlanRow]:
-        async with self.db.read() as session:
+        async with self.db.read(SERVICE) as session:
             return list((await session.execute(select(PlanRow).order_by(col(PlanRow.id)))).scalars())
 
     async def alerts(self) -> list[AlertRow]:
-        async with self.db.read() as session:
+        async with self.db.read(SERVICE) as session:
             return list((await session.execute(select(AlertRow).order_by(col(AlertRow.id)))).scalars())
 
     async def told(self) -> list[tuple[str, int, str]]:
         """Alert events so far: alert, version, name; in the order of the outbox."""
-        async with self.db.read() as session:
+        async with self.db.read(SERVICE) as session:
             rows = (await session.execute(select(kernel.outbox.c.headers).order_by(kernel.outbox.c.seq))).scalars()
             headers = [dict(row) for row in rows]
         kinds = [(each["ce_subject"], int(each["ce_sequence"]), each["ce_type"].split(".")[2:4]) for each in headers]

@@ -9,6 +9,7 @@ import httpx
 from sqlalchemy import func, select
 
 from services.activities.orm import known, metadata
+from shared.reader import SERVICE
 from tests.support.activities import CORA, IVAN, NORA, UNODC, WANDA, Service, running, training
 from tests.support.people import Person, introduce, person
 
@@ -33,7 +34,7 @@ class Scene:
 
     async def rows(self) -> dict[str, int]:
         """Rows per table; a refused request changes none of them."""
-        async with self.service.db.read() as session:
+        async with self.service.db.read(SERVICE) as session:
             tables = [table for table in metadata.sorted_tables if table.name not in _MOVING]
             return {
                 table.name: (await session.execute(select(func.count()).select_from(table))).scalar_one()

@@ -13,6 +13,7 @@ from sqlmodel import col
 from services.activities.domain.alerts import LIVE
 from services.activities.orm import AlertRow, MatchRow
 from shared.ids import Uuid7Ids
+from shared.reader import SERVICE
 from tests.support.activities import IVAN, NORA, TARO, WANDA, Service, running
 from tests.support.years import Deed, plan_id, shuffled, some_year
 
@@ -48,7 +49,7 @@ async def lived(service: Service, ids: GivenIds, deeds: list[Deed]) -> Stands:
         else:
             await service.act(who, plans[deed.number], "cancel")
     await service.settled(timeout=600)
-    async with service.db.read() as session:
+    async with service.db.read(SERVICE) as session:
         alerts = (await session.execute(select(AlertRow).where(col(AlertRow.status).in_(LIVE)))).scalars()
         matches = (await session.execute(select(MatchRow))).scalars()
         return Stands(

@@ -13,6 +13,7 @@ from services.activities.orm import kernel, known
 from shared.audit import notes, tree
 from shared.audit.leaves import hash_of
 from shared.bus.memory import MemoryBus
+from shared.reader import SERVICE
 from tests.support.activities import (
     CORA,
     IVAN,
@@ -70,7 +71,7 @@ class Told:
         """The newest checkpoint, once every row is under it."""
         async with asyncio.timeout(PATIENCE):
             while True:
-                async with self.service.db.read() as session:
+                async with self.service.db.read(SERVICE) as session:
                     rows = len((await session.execute(select(kernel.audit.c.seq))).all())
                 answer = await self.service.client.get(f"{BASE}/checkpoints/latest", headers=OLA.headers)
                 if answer.status_code == 200 and answer.json()["size"] == rows:
@@ -96,7 +97,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_every_fact_that_was_told_has_its_row(told: Told) -> None:
-    async with told.service.db.read() as session:
+    async with told.service.db.read(SERVICE) as session:
         rows = await session.execute(select(kernel.audit.c.action, kernel.audit.c.subject, kernel.audit.c.version))
         noted = {tuple(row) for row in rows}
     facts = {(fact.name, fact.subject, fact.sequence) for fact in await facts_on(told.bus)}

@@ -5,6 +5,7 @@ from typing import Any
 
 from shared.bus.memory import MemoryBus
 from shared.cloudevent import Event, event_type, to_outgoing
+from shared.reader import SERVICE
 from tests.support.activities import (
     CORA,
     INTERPOL,
@@ -248,7 +249,7 @@ async def test_an_organisation_that_gets_another_name_has_its_plans_read_again(
     await service.settled()
 
     async def features() -> bytes:
-        async with service.db.read() as session:
+        async with service.db.read(SERVICE) as session:
             state = service.app.state
             unit = ActivitiesUnit(session, state.clock, state.ids, actor="test")
             return (await unit.features([plan["id"]]))[plan["id"]].packed

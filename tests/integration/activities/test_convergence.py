@@ -13,6 +13,7 @@ from services.activities.matching.features import extract, pack, unpack
 from services.activities.orm import PlanRow, VerdictRow
 from services.activities.uow.rows import plan_of_row
 from shared.db import Database
+from shared.reader import SERVICE
 from tests.integration.activities.oracle import live_alerts
 from tests.integration.activities.play import Alerts, Play
 
@@ -35,7 +36,7 @@ async def db(tmp_path: Path) -> AsyncGenerator[Database]:
 async def wanted(play: Play) -> Alerts:
     rows = await play.plans()
     features = {row.id: unpack(row.features, row.id) for row in rows}
-    async with play.db.read() as session:
+    async with play.db.read(SERVICE) as session:
         unit = play.unit(session, "test")
         for row in rows:
             plan = plan_of_row(row)
@@ -109,14 +110,14 @@ async def test_the_same_plans_and_decisions_in_any_order_give_the_same_alerts(tm
 
 async def again_from(play: Play, rows: list[PlanRow], verdicts: list[VerdictRow]) -> None:
     for row in play.chance.sample(rows, len(rows)):
-        async with play.db.write() as session:
+        async with play.db.write(SERVICE) as session:
             uow = play.unit(session, "test")
             await uow.store(plan_of_row(row), "plan.posted", [])
             await uow.flush()
         play.waiting.append(row.id)
         if play.chance.random() < 0.5:
             await play.settle()
-    async with play.db.write() as session:
+    async with play.db.write(SERVICE) as session:
         session.add_all([VerdictRow(**row.model_dump()) for row in verdicts])
         await session.flush()
         uow = play.unit(session, "test")

@@ -10,6 +10,7 @@ import pytest
 from services.activities.orm import metadata
 from shared.bus.memory import MemoryBus
 from shared.cloudevent import Event
+from shared.reader import SERVICE
 from tests.integration.activities.conftest import ShiftedClock, World
 from tests.support.activities import (
     CORA,
@@ -195,7 +196,7 @@ async def rows(service: Service) -> dict[str, int]:
 
     moving = {"lease", "inbox", "applied", "alembic_version", "refusal"}
     moving |= {"audit_log", "audit_tile", "audit_checkpoint", "audit_key"}
-    async with service.db.read() as session:
+    async with service.db.read(SERVICE) as session:
         return {
             table.name: (await session.execute(select(func.count()).select_from(table))).scalar_one()
             for table in metadata.sorted_tables

@@ -8,6 +8,7 @@ import pytest
 from services.activities.commands import PostPlan
 from services.activities.handlers import component, plans
 from shared.db import Database
+from shared.reader import SERVICE
 from tests.integration.activities.play import POSTERS, Play, principal
 
 COPY = {
@@ -29,7 +30,7 @@ async def test_a_flood_of_copies_is_cut_and_the_alert_says_so(tmp_path: Path, mo
     await play.start()
     for number in range(10):
         poster = POSTERS[number % len(POSTERS)]
-        async with db.write() as session:
+        async with db.write(SERVICE) as session:
             uow = play.unit(session, poster.id)
             stored = await plans.post_plan(PostPlan(play.validated(COPY)), uow, principal(poster))
             await uow.flush()

@@ -13,6 +13,7 @@ from services.activities.domain.alerts import LIVE
 from services.activities.handlers import decisions, plans
 from services.activities.orm import AlertRow
 from shared.db import Database
+from shared.reader import SERVICE
 from tests.integration.activities.play import COORDINATOR, Play, principal
 from tests.support.activities import IVAN, NORA, TARO, training
 from tests.support.mutants import Mutant, planted
@@ -26,7 +27,7 @@ class Life:
     play: Play
 
     async def post(self, who: Person, **changes: Any) -> dict[str, Any]:
-        async with self.play.db.write() as session:
+        async with self.play.db.write(SERVICE) as session:
             uow = self.play.unit(session, who.id)
             stored = await plans.post_plan(PostPlan(self.play.validated(training(**changes))), uow, principal(who))
             await uow.flush()
@@ -34,7 +35,7 @@ class Life:
         return stored
 
     async def amend(self, who: Person, plan: dict[str, Any], **changes: Any) -> dict[str, Any]:
-        async with self.play.db.write() as session:
+        async with self.play.db.write(SERVICE) as session:
             uow = self.play.unit(session, who.id)
             command = AmendPlan(plan["id"], plan["version"], changes)
             stored, _ = await plans.amend_plan(command, uow, principal(who), self.play.validated)
@@ -44,7 +45,7 @@ class Life:
 
     async def decide(self, verdict: str) -> None:
         [alert] = await self.waiting()
-        async with self.play.db.write() as session:
+        async with self.play.db.write(SERVICE) as session:
             uow = self.play.unit(session, COORDINATOR.id)
             await decisions.decide(Decide(alert.id, verdict), uow, COORDINATOR)
             await uow.flush()

@@ -15,6 +15,8 @@ from services.activities.matching.features import Features, pack
 from services.activities.orm import PlanKeyRow, PlanRow, metadata
 from services.activities.uow.nearby import nearby
 from shared.db import Database
+from shared.reader import SERVICE
+from tests.support.roles import owner_of
 from tests.unit.activities.matching_plans import features
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,7 +34,7 @@ TITLES = (
 
 @pytest.fixture
 async def db(database_url: str) -> AsyncGenerator[Database]:
-    one = Database(database_url)
+    one = Database(owner_of(database_url))
     async with one.engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
     yield one
@@ -40,7 +42,7 @@ async def db(database_url: str) -> AsyncGenerator[Database]:
 
 
 async def keep(db: Database, plans: list[Features]) -> None:
-    async with db.write() as session:
+    async with db.write(SERVICE) as session:
         for one in plans:
             session.add(_row(one))
         await session.flush()
@@ -54,7 +56,7 @@ def _row(one: Features) -> PlanRow:
     plain: dict[str, Any] = dict.fromkeys(("posted_by", "activity", "home"), "x")
     return PlanRow(
         id=one.plan_id, number=signed64(one.plan_id), version=1, owner="org_a", claimed=True, tlp="GREEN", status=one.status, type="training", content={},
-        cluster=one.plan_id, features=pack(one), checked="checked", created_at=NOW, updated_at=NOW, **plain,
+        facts={}, cluster=one.plan_id, features=pack(one), checked="checked", created_at=NOW, updated_at=NOW, **plain,
     )  # fmt: skip
 
 
@@ -102,7 +104,7 @@ def in_words(asking: Features, stored: list[Features], asked: Ranges) -> tuple[l
 
 
 async def found(db: Database, asking: Features, asked: Ranges) -> tuple[list[tuple[str, bool]], bool]:
-    async with db.read() as session:
+    async with db.read(SERVICE) as session:
         chosen, stored = await nearby(session, signed64(asking.plan_id), asked)
     ids = {signed64(each): each for each in stored.table.ids}
     assert len(ids) == len(chosen.plans)

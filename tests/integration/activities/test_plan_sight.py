@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from services.activities.orm import kernel, known
+from shared.reader import SERVICE
 from tests.integration.activities.conftest import World
 from tests.integration.activities.scene import NINA
 from tests.support.activities import CORA, INTERPOL, ITU, IVAN, KENJI, NORA, TARO, WANDA, training
@@ -71,7 +72,7 @@ async def test_a_red_plan_is_for_the_people_it_names_on_every_route(world: World
         "themes": [],
         "draft": False,
     }
-    async with world.service.db.read() as session:
+    async with world.service.db.read(SERVICE) as session:
         values = b"".join((await session.execute(select(kernel.outbox.c.value))).scalars())
         details = str((await session.execute(select(kernel.audit.c.detail))).all())
     assert secret.encode() not in values

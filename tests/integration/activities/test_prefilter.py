@@ -19,8 +19,10 @@ from shared.db import Database
 from shared.filters import Filter
 from shared.ids import Uuid7Ids
 from shared.paging import Page, decode_cursor
+from shared.reader import SERVICE
 from shared.visibility import LABELS, PUBLIC, RED, Outcome, Principal, Scope, sight
-from tests.support.activities import migrate_database, training
+from tests.support.activities import training
+from tests.support.schema import migrate_database
 
 PLANS, READERS = 500, 80
 PARTNERS, PEOPLE = [f"org_{n}" for n in range(5)], [f"per_{n}" for n in range(8)]
@@ -69,7 +71,7 @@ def random_readers(rng: random.Random) -> Iterator[Principal]:
 @pytest.fixture
 async def db(database_url: str) -> AsyncGenerator[Database]:
     """No service runs on it: thousands of plans of one week would keep the matching lane busy for minutes."""
-    await migrate_database(database_url)
+    await migrate_database(database_url, "activities")
     made = Database(database_url)
     yield made
     await made.dispose()
@@ -80,14 +82,14 @@ async def test_what_is_in_sight_passes_and_pages_tell_of_nothing_else(
 ) -> None:
     rng = random.Random(7)
     stored = [random_plan(rng) for _ in range(PLANS)]
-    async with db.write() as session:
+    async with db.write(SERVICE) as session:
         uow = ActivitiesUnit(session, CLOCK, IDS, actor="per_0")
         for plan in stored:
             await uow.store(replace(plan), "plan.posted", [])
         await uow.flush()
     monkeypatch.setattr(queries, "SCAN", 23)  # many steps to a page, as in a large table
     passed_in_vain = seen_by_all = 0
-    async with db.read() as session:
+    async with db.read(SERVICE) as session:
         for number, reader in enumerate(random_readers(rng)):
             seen = {plan.id for plan in stored if sight(reader, plan.facts) is Outcome.FULL}
             passing = select(col(PlanRow.id)).where(queries.may_be_visible(reader))

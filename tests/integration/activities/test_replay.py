@@ -28,6 +28,7 @@ from shared.bus.port import Outgoing, Topic
 from shared.cloudevent import Event, to_outgoing
 from shared.db import Database
 from shared.ids import SequentialIds
+from shared.reader import SERVICE
 from tests.integration.activities.play import Play
 from tests.support.activities import IVAN, NORA, TARO, WANDA, Service, facts_on, running
 from tests.support.years import shuffled, some_year
@@ -43,7 +44,7 @@ _DRAWN = {"published_at", "secret", "leaf"}
 async def written(db: Database) -> dict[str, list[list[str]]]:
     """Every row of every table, as it is stored, but for what came from the registry."""
     found: dict[str, list[list[str]]] = {}
-    async with db.read() as session:
+    async with db.read(SERVICE) as session:
         for table in metadata.sorted_tables:
             if table.name in _MOVING or table.name.startswith(("known_", "audit_")):
                 continue
@@ -160,7 +161,7 @@ async def test_the_whole_topic_delivered_again_changes_nothing(
     url, log = lived
     db = Database(url)
     before = await written(db)
-    async with db.write() as session:
+    async with db.write(SERVICE) as session:
         for word, table in (("ids", kernel.inbox), ("sequences", kernel.applied)):
             if word in forgotten:
                 await session.execute(delete(table))
@@ -175,7 +176,7 @@ async def test_what_matching_made_is_made_again_from_the_log(lived: tuple[str, l
     url, log = lived
     db = Database(url)
     before = await _made(db)
-    async with db.write() as session:
+    async with db.write(SERVICE) as session:
         for table in (MatchRow, MetRow, AlertSideRow, AlertRow, kernel.inbox, kernel.applied):
             await session.execute(delete(table))
         await session.execute(update(PlanRow).values(cluster=PlanRow.id, matched=0))
@@ -188,7 +189,7 @@ async def test_what_matching_made_is_made_again_from_the_log(lived: tuple[str, l
 
 async def _made(db: Database) -> dict[str, list[str]]:
     """Features, clusters, match documents, and the alerts that wait, byte by byte (their ids are new)."""
-    async with db.read() as session:
+    async with db.read(SERVICE) as session:
         plans = list((await session.execute(select(PlanRow).order_by(col(PlanRow.id)))).scalars())
         assert all(one.matched == one.version for one in plans)
         matches = (await session.execute(select(MatchRow).order_by(col(MatchRow.a), col(MatchRow.b)))).scalars()

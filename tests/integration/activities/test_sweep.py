@@ -14,6 +14,7 @@ from services.activities.handlers import timers
 from services.activities.orm import AlertRow, MatchedByRow, PlanRow, RereadRow
 from services.activities.uow import weights
 from shared.leases import MATCHING, TIMERS
+from shared.reader import SERVICE
 from tests.support.activities import IVAN, NORA, TARO, WANDA, Service, running, training
 
 COURSES: dict[str, dict[str, Any]] = {
@@ -50,7 +51,7 @@ async def swept(service: Service) -> None:
     digest = weights.digest_of_rules(service.app.state.settings.overlap_rules)
     async with asyncio.timeout(60):
         while True:
-            async with service.db.read() as session:
+            async with service.db.read(SERVICE) as session:
                 offices = select(col(MatchedByRow.office)).where(col(MatchedByRow.digest) == digest)
                 found = set((await session.execute(offices)).scalars())
                 waiting = (await session.execute(select(func.count()).select_from(RereadRow))).scalar_one()
@@ -61,7 +62,7 @@ async def swept(service: Service) -> None:
 
 async def stands(service: Service, since: str = "2027") -> set[tuple[Any, ...]]:
     """The alerts that wait, by the titles of their sides."""
-    async with service.db.read() as session:
+    async with service.db.read(SERVICE) as session:
         rows = await session.execute(select(col(PlanRow.id), col(PlanRow.owner), col(PlanRow.content)))
         names = {row.id: (row.owner, row.content["title"]) for row in rows if row.content["start"] >= since}
         alerts = (await session.execute(select(AlertRow).where(col(AlertRow.status).in_(LIVE)))).scalars()
@@ -107,7 +108,7 @@ async def test_what_is_over_and_still_waits_is_closed_by_a_rule_that_was_switche
 
 async def closed_by_another(service: Service) -> None:
     """As a release would leave it that alerts nobody."""
-    async with service.db.write() as session:
+    async with service.db.write(SERVICE) as session:
         await session.execute(update(AlertRow).values(status="closed"))
 
 
@@ -148,7 +149,7 @@ async def test_whichever_office_passes_last_to_the_new_rules_has_the_sweep_made(
         await swept(service)
         wanted = await stands(service)
         await closed_by_another(service)
-        async with service.db.write() as session:
+        async with service.db.write(SERVICE) as session:
             theirs = col(MatchedByRow.office) == office
             await session.execute(update(MatchedByRow).where(theirs).values(digest="another"))
     async with running(url, timer_seconds=0.05) as service:

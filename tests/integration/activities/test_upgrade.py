@@ -4,6 +4,7 @@ from sqlalchemy import update
 
 from services.activities.matching.features import FORMAT
 from services.activities.orm import PlanRow
+from shared.reader import SERVICE
 from tests.support.activities import IVAN, NORA, running, training
 
 
@@ -11,7 +12,7 @@ async def test_plans_that_another_release_stored_are_read_anew_before_anything_i
     async with running(database_url) as before:
         mine = await before.post(NORA, training())
         await before.settled()
-        async with before.db.write() as session:
+        async with before.db.write(SERVICE) as session:
             await session.execute(update(PlanRow).values(features=bytes([FORMAT - 1]) + b"another layout"))
     async with running(database_url, migrate=False) as after:
         theirs = await after.post(IVAN, training())

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Sequence
 import pytest
 from sqlalchemy import func, select
 
-from services.notifications import app as notifications
 from services.notifications.consumers.feed import Projector
 from services.notifications.domain import Lane
 from services.notifications.handlers.decoding import Fact, decode
@@ -14,7 +13,7 @@ from services.notifications.handlers.feed import project, remember_log
 from services.notifications.handlers.pruning import prune
 from services.notifications.orm import alert, feed, feed_position, plan_facts
 from services.notifications.queries.feed import Feed
-from shared import migrations
+from services.notifications.uow import Known, known_plans
 from shared.bus.local.storage import partition_of
 from shared.bus.memory import MemoryBus
 from shared.bus.parking import RetryPolicy, TooManyParked
@@ -22,8 +21,10 @@ from shared.bus.port import Delivered, Topic
 from shared.clock import SystemClock
 from shared.cloudevent import Event, MalformedEvent, to_outgoing
 from shared.db import Database
+from shared.reader import SERVICE
 from tests.faults.bus import FaultyBus
 from tests.support.notifications import START, TOPIC, alert_fact, plan_fact, projected, publish, publish_raw
+from tests.support.schema import migrate_database
 
 LANE: Lane = (TOPIC, 0)
 DLQ = "activities.v1.dlq.notifications.feed"
@@ -32,7 +33,7 @@ DLQ = "activities.v1.dlq.notifications.feed"
 @pytest.fixture
 async def db(database_url: str) -> AsyncGenerator[Database]:
     one = Database(database_url)
-    await migrations.upgrade(one, migrations.config_for(notifications.__file__))
+    await migrate_database(database_url, "notifications")
     yield one
     await one.dispose()
 
@@ -45,19 +46,24 @@ def facts(*events: Event, start: int = 0) -> list[Fact]:
     return found
 
 
+async def known_now(db: Database, plans: set[str]) -> dict[str, Known]:
+    async with db.read(SERVICE) as session:
+        return await known_plans(session, plans)
+
+
 async def apply(db: Database, batch: Sequence[Fact], lane: Lane = LANE, **how) -> object:
-    async with db.write() as session:
+    async with db.write(SERVICE) as session:
         return await project(session, "log_1", lane, batch, **how)
 
 
 async def rows(db: Database) -> list[tuple[int, str, int]]:
-    async with db.read() as session:
+    async with db.read(SERVICE) as session:
         found = await session.execute(select(feed.c.offset, feed.c.subject, feed.c.sequence).order_by(feed.c.id))
         return [tuple(row) for row in found]
 
 
 async def position(db: Database, lane: Lane = LANE) -> int:
-    async with db.read() as session:
+    async with db.read(SERVICE) as session:
         return (
             await session.execute(
                 select(feed_position.c.next_offset).where(
@@ -68,7 +74,7 @@ async def position(db: Database, lane: Lane = LANE) -> int:
 
 
 async def version(db: Database, plan: str) -> int:
-    async with db.read() as session:
+    async with db.read(SERVICE) as session:
         return (await session.execute(select(plan_facts.c.version).where(plan_facts.c.plan == plan))).scalar_one()
 
 
@@ -107,7 +113,7 @@ async def test_an_old_event_that_comes_late_is_dropped(db: Database) -> None:
     await apply(db, facts(first, second, first, late, plan_fact("plan_2")))
     assert await rows(db) == [(0, "plan_1", 1), (1, "plan_1", 2), (4, "plan_2", 1)]
     assert await version(db, "plan_1") == 2
-    async with db.read() as session:
+    async with db.read(SERVICE) as session:
         kept = (await session.execute(select(plan_facts.c.facts).where(plan_facts.c.plan == "plan_1"))).scalar_one()
     assert kept["label"] == "RED"
     assert await position(db) == 5
@@ -118,7 +124,7 @@ async def test_an_old_alert_that_comes_late_changes_no_inbox(db: Database) -> No
     opened = alert_fact("alrt_1", [one, two])
     closed = alert_fact("alrt_1", [one, two], 2, "alert.closed", status="closed")
     await apply(db, facts(one, two, opened, closed, alert_fact("alrt_1", [one, two], 1)))
-    async with db.read() as session:
+    async with db.read(SERVICE) as session:
         row = (await session.execute(select(alert))).one()
     assert (row.version, row.status, row.raised_version) == (2, "closed", 1)
 
@@ -240,11 +246,11 @@ async def test_a_plan_whose_event_cannot_be_read_is_hidden_until_one_can(db: Dat
     await publish_raw(bus, "plan_1")  # it might have been the relabelling to RED
     async with Running(bus, db):
         await projected(db, bus)
-        known = await Feed(db, bus).known({"plan_1"})
+        known = await known_now(db, {"plan_1"})
         assert known["plan_1"].facts.label == "RED"
         await publish(bus, plan_fact("plan_1", 3, "plan.amended", tlp="CLEAR"))
         await projected(db, bus)
-        assert (await Feed(db, bus).known({"plan_1"}))["plan_1"].facts.label == "CLEAR"
+        assert (await known_now(db, {"plan_1"}))["plan_1"].facts.label == "CLEAR"
 
 
 async def test_a_parked_event_can_be_tried_again(db: Database, bus: MemoryBus) -> None:
@@ -267,10 +273,10 @@ async def test_a_parked_event_can_be_tried_again(db: Database, bus: MemoryBus) -
         assert not await projector.apply(letter(plan_fact("plan_1", 1, tlp="CLEAR")))
         with pytest.raises(MalformedEvent):
             await projector.apply(Delivered(DLQ, 0, 4, START, "plan_1", b"{"))
-    assert (await reader.known({"plan_1"}))["plan_1"].facts.label == "GREEN"
-    page = await reader.read(position, 50)
+    assert (await known_now(db, {"plan_1"}))["plan_1"].facts.label == "GREEN"
+    page = await reader.read(position, 50, SERVICE)
     assert [each.name for each in page.entries] == ["plan.relabelled"]
-    assert (await reader.read(page.position, 50)).entries == ()
+    assert (await reader.read(page.position, 50, SERVICE)).entries == ()
 
 
 async def test_a_consumer_that_would_park_everything_stops(db: Database, bus: MemoryBus) -> None:
@@ -303,7 +309,7 @@ async def test_a_database_that_was_set_back_reads_the_log_again(db: Database, bu
     await publish(bus, *(plan_fact(f"plan_{n}") for n in range(20)))
     async with Running(bus, db):
         await projected(db, bus)
-    async with db.write() as session:  # as a backup from before would leave it; the log's offsets stay committed
+    async with db.write(SERVICE) as session:  # as a backup from before would leave it; the log's offsets stay committed
         for table in (feed, feed_position, plan_facts):
             await session.execute(table.delete())
         from services.notifications.orm import kernel
@@ -325,7 +331,7 @@ async def test_two_replicas_share_the_partitions(database_url: str, db: Database
                 await publish(bus, *(plan_fact(f"plan_{n}", 2, "plan.amended") for n in range(100)))
             await publish(bus, *(plan_fact(f"plan_{n}", 3, "plan.amended") for n in range(100)))
             await projected(db, bus)
-        async with db.read() as session:
+        async with db.read(SERVICE) as session:
             assert (await session.execute(select(func.count()).select_from(feed))).scalar_one() == 300
     finally:
         await other.dispose()
@@ -333,14 +339,14 @@ async def test_two_replicas_share_the_partitions(database_url: str, db: Database
 
 async def test_pruned_history_moves_the_beginning(db: Database, bus: MemoryBus) -> None:
     await wired(bus)
-    async with db.write() as session:
+    async with db.write(SERVICE) as session:
         await remember_log(session, bus.log_id, START)
     events = [plan_fact(f"plan_{n}") for n in range(10)]
-    async with db.write() as session:
+    async with db.write(SERVICE) as session:
         await project(session, bus.log_id, LANE, facts(*events))
-    async with db.write() as session:
+    async with db.write(SERVICE) as session:
         assert await prune(session, bus.log_id, events[4].time) == 4
     reader = Feed(db, bus)
     assert (await reader.extent()).begin == {LANE: 4}
-    page = await reader.read({LANE: 4}, 50)
+    page = await reader.read({LANE: 4}, 50, SERVICE)
     assert [each.subject for each in page.entries] == [f"plan_{n}" for n in range(4, 10)]

@@ -12,18 +12,18 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications import app as notifications
 from services.notifications.consumers import feed as consumer
 from services.notifications.consumers.feed import Projector
 from services.notifications.orm import feed
-from shared import migrations
 from shared.bus.factory import make_bus
 from shared.bus.parking import RetryPolicy, TooManyParked, dead_letter_topic
 from shared.bus.port import Bus, Delivered, Topic
 from shared.clock import SystemClock
 from shared.cloudevent import Event, to_outgoing
 from shared.db import Database
+from shared.reader import SERVICE, Reader
 from tests.support.notifications import plan_fact
+from tests.support.schema import migrate_database
 
 PATIENCE = 60.0
 QUICK = RetryPolicy(first_wait=0.001, longest_wait=0.01)
@@ -36,15 +36,15 @@ class FaultyDatabase(Database):
     refused = 0
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncSession]:
+    async def write(self, reader: Reader | None = None) -> AsyncGenerator[AsyncSession]:
         self._refuse()
-        async with super().write() as session:
+        async with super().write(reader) as session:
             yield session
 
     @asynccontextmanager
-    async def read(self) -> AsyncGenerator[AsyncSession]:
+    async def read(self, reader: Reader | None = None) -> AsyncGenerator[AsyncSession]:
         self._refuse()
-        async with super().read() as session:
+        async with super().read(reader) as session:
             yield session
 
     def _refuse(self) -> None:
@@ -70,7 +70,7 @@ class Feed:
         await self.bus.publish([to_outgoing(self.topic, event) for event in events])
 
     async def shown(self) -> list[str]:
-        async with self.db.read() as session:
+        async with self.db.read(SERVICE) as session:
             rows = await session.execute(select(feed.c.subject).order_by(feed.c.id))
             return [row.subject for row in rows]
 
@@ -123,8 +123,8 @@ async def log(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     database_url = (
         request.getfixturevalue("postgres_url") if kafka else f"sqlite+aiosqlite:///{tmp_path}/notifications.db"
     )
+    await migrate_database(database_url, "notifications")
     db = FaultyDatabase(database_url)
-    await migrations.upgrade(db, migrations.config_for(notifications.__file__))
     bus = make_bus(bus_url, client_id="projector")
     await bus.start()
     await bus.create_topics([Topic(topic, 1), Topic(dead_letter_topic(topic, group), 1)])

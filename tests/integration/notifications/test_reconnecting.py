@@ -9,14 +9,13 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from services.notifications import app as notifications
 from services.notifications.handlers.feed import project, remember_log
 from services.notifications.orm import feed
 from services.notifications.queries.feed import Feed
-from shared import migrations
 from shared.bus.memory import MemoryBus
 from shared.cloudevent import Event
 from shared.db import Database
+from shared.reader import SERVICE
 from tests.integration.notifications.test_projector import facts
 from tests.support.notifications import (
     INTERPOL,
@@ -31,6 +30,7 @@ from tests.support.notifications import (
     running,
     served,
 )
+from tests.support.schema import migrate_database
 
 EVENTS, CUTS = 2000, 50
 SECRET = "plan_secret"
@@ -141,22 +141,22 @@ async def test_rows_that_commit_in_another_order_than_their_ids(database_url: st
     await bus.start()
     db = Database(database_url)
     try:
-        await migrations.upgrade(db, migrations.config_for(notifications.__file__))
-        async with db.write() as session:
+        await migrate_database(database_url, "notifications")
+        async with db.write(SERVICE) as session:
             await remember_log(session, bus.log_id, START)
         reader = Feed(db, bus)
         first, second = facts(plan_fact("plan_1")), facts(plan_fact("plan_2"))
-        async with db.write() as session:
+        async with db.write(SERVICE) as session:
             await project(session, bus.log_id, (TOPIC, 0), first)  # takes the smaller id, and is not committed yet
-            async with db.write() as other:
+            async with db.write(SERVICE) as other:
                 await project(other, bus.log_id, (TOPIC, 1), second)
-            page = await reader.read({}, 10)
+            page = await reader.read({}, 10, SERVICE)
             assert [each.subject for each in page.entries] == ["plan_2"]
-            async with db.read() as other:
+            async with db.read(SERVICE) as other:
                 last = max((await other.execute(select(feed.c.id))).scalars())
-        again = await reader.read(page.position, 10)
+        again = await reader.read(page.position, 10, SERVICE)
         assert [each.subject for each in again.entries] == ["plan_1"]
-        async with db.read() as other:
+        async with db.read(SERVICE) as other:
             assert (await other.execute(select(feed.c.subject).where(feed.c.id > last))).all() == []
     finally:
         await db.dispose()

@@ -13,6 +13,7 @@ from services.notifications.orm import known
 from services.notifications.settings import decode_key
 from services.notifications.stream.cursor import Sealer
 from shared.bus.memory import MemoryBus
+from shared.reader import SERVICE
 from tests.support.notifications import (
     CORA,
     INTERPOL,
@@ -133,7 +134,7 @@ async def test_pruned_history_is_a_410(service: Service, bus: MemoryBus, url: st
     await service.projected(bus)
     _, old = await heard(url, NORA, 1, since="2020-01-01T00:00:00Z")
     _, recent = await heard(url, NORA, 3, since="2020-01-01T00:00:00Z")
-    async with service.db.write() as session:
+    async with service.db.write(SERVICE) as session:
         await prune(session, bus.log_id, events[3].time)
     for how in ({"last_id": old.last_id}, {"since": events[0].time.isoformat()}):
         async with opened(url, NORA, **how) as answer:
@@ -199,7 +200,7 @@ async def test_a_revoked_key_ends_its_stream(database_url: str, bus: MemoryBus) 
         reader, other = Reader(), Reader()
         async with opened(url, NORA) as answer, opened(url, IVAN) as unharmed:
             await streaming(service, 2)
-            async with service.db.write() as session:
+            async with service.db.write(SERVICE) as session:
                 await session.execute(
                     update(known.api_key).where(known.api_key.c.person == NORA.id).values(revoked=True)
                 )
@@ -223,7 +224,7 @@ async def test_what_a_person_may_see_changes_while_they_listen(database_url: str
             await streaming(service)
             await publish(bus, plan_fact("plan_1", tlp="AMBER"))
             assert shown((await take(reader, answer, 1))[0].content) == "plan.posted plan_1"
-            async with service.db.write() as session:
+            async with service.db.write(SERVICE) as session:
                 await session.execute(
                     update(known.person)
                     .where(known.person.c.id == CORA.id)

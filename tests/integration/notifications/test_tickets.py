@@ -14,6 +14,7 @@ from services.notifications.orm import known, stream_ticket
 from shared.bus.memory import MemoryBus
 from shared.cors import METHODS
 from shared.db import insert
+from shared.reader import SERVICE
 from shared.tokens import generate_key, public_part, sign
 from tests.support.notifications import (
     INTERPOL,
@@ -85,7 +86,7 @@ async def test_a_ticket_opens_one_stream_of_its_maker_on_any_replica(
             message = await anext(Reader().follow(answer))
         assert shown(message.content) == "plan.posted plan_mine"
         assert (await refusal(url, text))[0] == 401  # used, although on another replica
-    async with service.db.read() as session:
+    async with service.db.read(SERVICE) as session:
         assert (await session.execute(select(stream_ticket))).all() == []
 
 
@@ -105,7 +106,7 @@ async def test_used_expired_and_unknown_tickets_answer_alike(service: Service, u
     used, expired = await ticket(service), await ticket(service)
     async with opened(url, ticket=used) as answer:
         assert answer.status_code == 200
-    async with service.db.write() as session:
+    async with service.db.write(SERVICE) as session:
         row = (await session.execute(select(stream_ticket))).one()
         assert timedelta(seconds=20) < row.expires_at - datetime.now(UTC) <= timedelta(seconds=30)
         await session.execute(update(stream_ticket).values(expires_at=datetime.now(UTC)))
@@ -116,13 +117,13 @@ async def test_used_expired_and_unknown_tickets_answer_alike(service: Service, u
     assert answers[0][0] == 401
     assert all(each == answers[0] for each in answers)
     await ticket(service)  # the next one takes away what has expired
-    async with service.db.read() as session:
+    async with service.db.read(SERVICE) as session:
         assert len((await session.execute(select(stream_ticket))).all()) == 1
 
 
 async def test_the_key_is_in_no_ticket_row(service: Service) -> None:
     text = await ticket(service)
-    async with service.db.read() as session:
+    async with service.db.read(SERVICE) as session:
         row = str((await session.execute(select(stream_ticket))).one())
     assert text not in row
     assert NORA.key not in row
@@ -143,7 +144,7 @@ async def ends(answer: httpx.Response) -> str:
 async def test_a_stream_by_ticket_ends_with_the_key_behind_it(service: Service, url: str) -> None:
     unused = await ticket(service)
     async with opened(url, ticket=await ticket(service)) as answer:
-        async with service.db.write() as session:
+        async with service.db.write(SERVICE) as session:
             await session.execute(update(known.api_key).where(known.api_key.c.person == NORA.id).values(revoked=True))
         assert await ends(answer) == "stream.ended"
     assert (await refusal(url, unused))[0] == 401  # what the key made before is worth nothing either
@@ -152,7 +153,7 @@ async def test_a_stream_by_ticket_ends_with_the_key_behind_it(service: Service, 
 async def with_token(service: Service, api_key: str | None) -> Person:
     jwk = generate_key("kid_1")
     now = datetime.now(UTC)
-    async with service.db.write() as session:
+    async with service.db.write(SERVICE) as session:
         values = {"id": "kid_1", "version": 1, "jwk": public_part(jwk), "not_before": now, "not_after": None}
         await session.execute(insert(session, known.signing_key).values(values))
     text, _ = sign(jwk, PAGED.id, frozenset({"read"}), now, api_key=api_key)
@@ -177,7 +178,7 @@ async def test_a_stream_by_the_ticket_of_a_token_ends_with_the_token(service: Se
     holder = await with_token(service, f"key_{PAGED.id[4:]}")
     async with opened(url, ticket=await ticket(service, holder)) as answer:
         assert answer.status_code == 200
-        async with service.db.write() as session:
+        async with service.db.write(SERVICE) as session:
             await session.execute(away(datetime.now(UTC)))
         assert await ends(answer) == "stream.ended"
 
@@ -251,7 +252,7 @@ async def test_preflights_are_answered_to_pages_that_a_live_key_names(service: S
 
 async def test_a_revoked_key_names_no_page_any_more(database_url: str, bus: MemoryBus) -> None:
     async with running(database_url, bus=bus, people=[PAGED]) as service:
-        async with service.db.write() as session:
+        async with service.db.write(SERVICE) as session:
             await session.execute(update(known.api_key).values(revoked=True))
         assert (await preflight(service, PAGE)).status_code == 405
 

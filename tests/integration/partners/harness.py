@@ -17,14 +17,14 @@ from services.partners.settings import PartnersSettings
 from shared.bus.memory import MemoryBus
 from shared.clock import FixedClock
 from shared.db import Database
-from tests.support.schema import migrated
+from tests.support.schema import migrate_database
 
 BOOTSTRAP_KEY = "cvn_" + "bootstrap-key-of-the-tests-0123456789-abcdef"
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
 async def migrate(url: str) -> None:
-    await migrated(url, partners.__file__)
+    await migrate_database(url, "partners")
 
 
 @dataclass

@@ -9,6 +9,7 @@ import pytest
 from infra.native.postgres import ExternalPostgres
 from tests.conformance.outbox.harness import emptied
 from tests.integration.shared.toy import Toy, make_toy
+from tests.support.roles import owner_of
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,8 @@ async def toy(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[T
     }[bus]()
     sqlite = database == "sqlite"
     made = await make_toy(
-        f"sqlite+aiosqlite:///{tmp_path}/toy.db" if sqlite else request.getfixturevalue("postgres_url"), bus_url
+        f"sqlite+aiosqlite:///{tmp_path}/toy.db" if sqlite else owner_of(request.getfixturevalue("postgres_url")),
+        bus_url,
     )
     yield made
     await made.bus.stop()

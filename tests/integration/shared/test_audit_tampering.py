@@ -22,6 +22,7 @@ from shared.kernel import NAMING, Kernel
 from shared.leases import Leases
 from shared.unit import UnitOfWork
 from tests.conformance.outbox.harness import emptied
+from tests.support.roles import owner_of
 from tests.support.tampering import BATCH, SECRET, SEED, SERVICE, Operator, State
 
 metadata = MetaData(naming_convention=NAMING)
@@ -117,7 +118,7 @@ async def test_a_thousand_tamperings_are_all_found(tmp_path: Path) -> None:
 
 
 async def test_on_postgresql_too(postgres: ExternalPostgres, postgres_url: str) -> None:
-    sealed = await Sealed(await emptied(postgres_url)).fill()
+    sealed = await Sealed(await emptied(owner_of(postgres_url))).fill()
     assert await sealed.run(60, seed=7) == []
     await sealed.db.dispose()
 
@@ -265,7 +266,7 @@ async def test_a_sealer_that_reads_by_a_cursor_loses_what_commits_late(
 
     from sqlalchemy import func, select
 
-    db, rows = Database(postgres_url), kernel.audit
+    db, rows = Database(owner_of(postgres_url)), kernel.audit
     async with db.engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
 

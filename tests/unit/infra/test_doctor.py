@@ -106,6 +106,14 @@ def test_without_a_key_it_is_a_remark(server: str) -> None:
     assert look(server, None)["key"].ok is None
 
 
+def test_a_weak_second_wall_is_a_remark(server: str) -> None:
+    weak = READY | {"checks": READY["checks"] | {"row_security": "off: the role is a superuser"}}
+    Sick.ready = whole(activities=weak)
+    found = [each for each in examine(Target(server, None, "here"), 5) if each.name == "activities"]
+    assert [each.ok for each in found] == [True, None]
+    assert "row level security off" in found[1].finding
+
+
 def test_parked_messages_are_counted(server: str) -> None:
     Sick.ready = whole(activities={"ready": True, "checks": {"x": {"parked": 2}, "y": {"parked": 1}}})
     assert "3 parked" in look(server)["activities"].finding

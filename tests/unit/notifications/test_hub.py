@@ -11,6 +11,7 @@ from services.notifications.stream.hub import Hub
 from services.notifications.uow import Known
 from shared.clock import SystemClock
 from shared.filters import Columns
+from shared.reader import Reader
 from shared.visibility import CLEAR, PUBLIC, Facts
 from tests.support.notifications import START
 
@@ -21,7 +22,7 @@ def row(lane: tuple[str, int], offset: int) -> Shown:
     subject = f"plan_{lane[1]}_{offset}"
     return Shown(
         lane=lane, offset=offset, name="plan.posted", subject=subject, time=START, label=CLEAR, columns=(Columns(),),
-        sides=(), document=f'{{"id":"{subject}","data":{{}}}}',
+        sides=(), document=f'{{"id":"{subject}","data":{{}}}}', event_id=subject, sequence=1,
     )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ class FakeFeed:
     async def extent(self) -> Extent:
         return Extent({}, self.end, None)
 
-    async def read(self, position: Position, limit: int) -> Page:
+    async def read(self, position: Position, limit: int, _reader: Reader) -> Page:
         found = [each for each in self.rows if each.offset >= position.get(each.lane, 0)][:limit]
         reached = dict(position)
         known: Mapping[str, Known] = {each.subject: Known(1, Facts(CLEAR, "org_1"), Columns()) for each in found}

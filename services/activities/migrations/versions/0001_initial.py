@@ -8,12 +8,31 @@ import sqlalchemy as sa
 from alembic import op
 
 from shared.db import AutoInt, Json, UtcDateTime
-
+from shared.row_security import SOMEBODY, own, raised, razed, seen
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+# Plans that the reader sees: what is asked of `plan` below is itself under the policy of `plan`.
+_SIDES_SEEN = "FROM alert_side AS side JOIN plan ON plan.id = side.plan WHERE side.alert = alert.id"
+READABLE = {
+    "plan": seen("facts"),
+    "plan_tag": "EXISTS (SELECT FROM plan WHERE plan.id = plan_tag.plan)",
+    # who sees the plan now, and could have seen this version then
+    "plan_version": f"""EXISTS (SELECT FROM plan WHERE plan.id = plan_version.plan
+        AND {seen("plan_version.facts", owner="plan.owner", poster="plan.posted_by")})""",
+    # two sides that are seen, or one that is one's own: the alert may then be a blind one
+    "alert": f"""(SELECT count(*) {_SIDES_SEEN}) > 1
+        OR EXISTS (SELECT {_SIDES_SEEN} AND {own("plan.owner")} AND plan.status <> 'draft')""",
+    "alert_text": f"""{SOMEBODY} AND NOT EXISTS (SELECT FROM alert_side AS side WHERE side.alert = alert_text.alert
+        AND NOT EXISTS (SELECT FROM plan WHERE plan.id = side.plan))""",  # noqa: S608 - words of ours
+    "decision": f"""{SOMEBODY} AND NOT EXISTS (SELECT FROM jsonb_object_keys(versions) AS about (plan)
+        WHERE NOT EXISTS (SELECT FROM plan WHERE plan.id = about.plan))""",  # noqa: S608
+    "activity": "(SELECT count(*) FROM plan WHERE plan.activity = activity.id) > 1",
+}
+CLOSED = ("plan_key", "match", "met", "verdict", "outbox", "idempotency")
 
 
 def upgrade() -> None:
@@ -42,7 +61,6 @@ def upgrade() -> None:
         sa.Column("groups", Json, nullable=False),
         sa.Column("versions", Json, nullable=False),
         sa.Column("first_for", Json, nullable=False),
-        sa.Column("texts", Json, nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=True),
         sa.Column("opened_at", UtcDateTime(), nullable=False),
@@ -68,6 +86,12 @@ def upgrade() -> None:
     with op.batch_alter_table("alert_side", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_alert_side_alert"), ["alert"], unique=False)
 
+    op.create_table(
+        "alert_text",
+        sa.Column("alert", sa.String(length=64), nullable=False),
+        sa.Column("texts", Json, nullable=False),
+        sa.PrimaryKeyConstraint("alert", name=op.f("pk_alert_text")),
+    )
     op.create_table(
         "met",
         sa.Column("partner", sa.String(length=64), nullable=False),
@@ -305,6 +329,7 @@ def upgrade() -> None:
         sa.Column("start", sa.Date(), nullable=True),
         sa.Column("end", sa.Date(), nullable=True),
         sa.Column("content", Json, nullable=False),
+        sa.Column("facts", Json, nullable=False),
         sa.Column("activity", sa.String(length=64), nullable=False),
         sa.Column("home", sa.String(length=64), nullable=False),
         sa.Column("cluster", sa.String(length=64), nullable=False),
@@ -355,6 +380,7 @@ def upgrade() -> None:
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("changed", Json, nullable=False),
         sa.Column("content", Json, nullable=False),
+        sa.Column("facts", Json, nullable=False),
         sa.PrimaryKeyConstraint("plan", "version", name=op.f("pk_plan_version")),
     )
     with op.batch_alter_table("plan_version", schema=None) as batch_op:
@@ -393,13 +419,21 @@ def upgrade() -> None:
     with op.batch_alter_table("weights", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_weights_installed_at"), ["installed_at"], unique=False)
 
+    if op.get_bind().dialect.name == "postgresql":
+        for statement in raised(CLOSED, READABLE):
+            op.get_bind().exec_driver_sql(statement)
+
 
 def downgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        for statement in razed(CLOSED, READABLE):
+            op.get_bind().exec_driver_sql(statement)
 
     with op.batch_alter_table("weights", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_weights_installed_at"))
 
     op.drop_table("met")
+    op.drop_table("alert_text")
     op.drop_table("weights")
     with op.batch_alter_table("verdict", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_verdict_decision"))

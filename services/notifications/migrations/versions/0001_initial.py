@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from shared.row_security import own, raised, razed, seen
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -13,6 +15,20 @@ depends_on = None
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 INSTANT = sa.DateTime(timezone=True)
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+_SIDES_SEEN = "FROM alert_side AS side JOIN plan_facts AS plan ON plan.plan = side.plan WHERE side.alert = alert.id"
+_BULK = "plan.facts ->> 'label' <> 'RED'"
+READABLE = {
+    "plan_facts": seen("facts"),
+    # RED is in no bulk. An event of a plan goes with the plan; one with sides, which carries no content, with any of them
+    "feed": f"""label IS DISTINCT FROM 'RED' AND CASE WHEN sides IS NULL
+        THEN EXISTS (SELECT FROM plan_facts AS plan WHERE plan.plan = feed.subject AND {_BULK})
+        ELSE EXISTS (SELECT FROM plan_facts AS plan WHERE plan.plan = ANY (
+            ARRAY(SELECT jsonb_array_elements(feed.sides) ->> 'plan')) AND {_BULK}) END""",  # noqa: S608 - words of ours
+    # two sides that are seen, or one that is one's own: the alert may then be a blind one
+    "alert": f"""(SELECT count(*) {_SIDES_SEEN}) > 1
+        OR EXISTS (SELECT {_SIDES_SEEN} AND {own("plan.owner")} AND NOT (plan.facts ->> 'draft')::boolean)""",
+}
 
 
 def upgrade() -> None:
@@ -286,8 +302,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_stream_ticket_expires_at", "stream_ticket", ["expires_at"])
 
+    if op.get_bind().dialect.name == "postgresql":
+        for statement in raised((), READABLE):
+            op.get_bind().exec_driver_sql(statement)
+
 
 def downgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        for statement in razed((), READABLE):
+            op.get_bind().exec_driver_sql(statement)
     for table in (
         "stream_ticket",
         "plan_facts",
