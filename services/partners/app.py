@@ -14,7 +14,7 @@ from services.partners.domain.errors import Rejected
 from services.partners.events import TOPIC
 from services.partners.handlers.bootstrap import bootstrap
 from services.partners.handlers.signing import rotate_if_due
-from services.partners.queries import PartnerAffairs
+from services.partners.queries.audit import PartnerAffairs
 from services.partners.settings import PartnersSettings
 from services.partners.signin.doors import doors
 from services.partners.signin.provider import Provider

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from services.partners import queries
 from services.partners.api.edge import (
     NO_STORE,
     problems,
@@ -19,6 +18,7 @@ from services.partners.commands import IssueKey
 from services.partners.domain.access import SESSION, ApiKey
 from services.partners.handlers.keys import issue_key, revoke_key
 from services.partners.handlers.signing import mint_token, rotate_signing_key
+from services.partners.queries import people as queries
 from services.partners.uow import PartnersUnitOfWork
 from shared.answers import Cursor, IdempotencyKey, Limit, page_of, runtime_of
 from shared.auth import KEY_PREFIX, Anyone, SignedIn, hash_api_key, holder_of, require, unauthenticated

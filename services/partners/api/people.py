@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
-from services.partners import queries
 from services.partners.api.edge import (
     problems,
     shown,
@@ -17,6 +16,7 @@ from services.partners.commands import AddPerson, AmendPerson
 from services.partners.domain.people import ROLES, Person
 from services.partners.events import ScopeState
 from services.partners.handlers import people as handlers
+from services.partners.queries import people as queries
 from services.partners.uow import PartnersUnitOfWork
 from shared.answers import Cursor, IdempotencyKey, IfMatch, IfNoneMatch, Limit, conditional, page_of, runtime_of
 from shared.auth import Myself, SignedIn, require
