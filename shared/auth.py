@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from shared.clock import Clock
 from shared.db import Database
 from shared.kernel import RegistryTables
-from shared.problem import Problem
+from shared.problem import FieldError, Problem
 from shared.registry import Holder, Proof, holder_of_key, holder_of_proof, named_origins, signing_key
 from shared.tokens import BadToken, key_id, verify
 from shared.visibility import PUBLIC, Principal
@@ -20,6 +20,11 @@ from shared.visibility import PUBLIC, Principal
 KEY_PREFIX = "cvn_"
 ORIGINS_FRESH = 2.0
 """Seconds for which the origins that keys name are not read again."""
+
+LAPSED = (
+    "Your role as focal point was not confirmed in time and gives nothing until it is: by an administrator or by another "
+    "focal point of your partner. GET /api/v1/me names them."
+)
 
 
 def new_api_key() -> str:
@@ -98,6 +103,8 @@ def require(principal: Principal, grant: str) -> None:
     if not principal.signed_in:
         raise unauthenticated()
     if grant not in principal.grants:
+        if principal.lapsed:
+            raise Problem("forbidden", LAPSED, [FieldError("Authorization", "unconfirmed", LAPSED)])
         raise Problem("forbidden", f"This needs the grant {grant!r}, which your role or key does not have.")
 
 

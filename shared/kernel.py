@@ -127,6 +127,7 @@ class RegistryTables:
             Column("scope", Json, nullable=False),
             Column("active", Boolean, nullable=False),
             Column("not_before", UtcDateTime),
+            Column("confirmed_until", UtcDateTime),
         )
         self.api_key = Table(
             "known_api_key",

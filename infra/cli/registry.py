@@ -112,8 +112,11 @@ def list_people(who: As = None, as_json: AsJson = False) -> None:
         document(found)
         return
     table(
-        ("id", "name", "roles", "partners", "scope", "active"),
-        [(each.id, each.name, each.roles, each.partners, each.scope, each.active) for each in found],
+        ("id", "name", "roles", "partners", "scope", "active", "confirmed until"),
+        [
+            (each.id, each.name, each.roles, each.partners, each.scope, each.active, each.confirmed_until)
+            for each in found
+        ],
     )
 
 
@@ -213,6 +216,17 @@ def amend_person(
     body = changes(change, file)
     with connected(who, admin=True) as client:
         show_fields(client.people.amend(person, body, etag=etag), as_json)
+
+
+@people.command("confirm")
+def confirm_person(person: str, who: As = None, as_json: AsJson = False) -> None:
+    """Somebody goes on being focal point (administrators, and confirmed focal points of the same partner; never oneself)."""
+    with connected(who, admin=True) as client:
+        found = client.people.confirm(person)
+    if as_json:
+        document(found)
+    else:
+        say(f"{found.id} is focal point until {found.confirmed_until}")
 
 
 @keys.command("list")

@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import false, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.partners import orm
+from services.partners.domain import focal_points
 from services.partners.domain.access import ApiKey, Invitation, SigningKey
 from services.partners.domain.organisations import Organisation
-from services.partners.domain.people import Person
+from services.partners.domain.people import ADMINISTRATOR, Person
 from services.partners.queries.rows import lists, paged
 from services.partners.uow import api_key_of, invitation_of, organisation_of, person_of, signing_key_of
 from shared.paging import Page
@@ -23,6 +24,8 @@ _api_key: Any = orm.ApiKeyRow
 _invitation: Any = orm.InvitationRow
 _password: Any = orm.PasswordRow
 _signing_key: Any = orm.SigningKeyRow
+
+_SHOWN = 50
 
 
 async def people(
@@ -44,6 +47,29 @@ async def person(session: AsyncSession, principal: Principal, person_id: str) ->
         return None
     row = (await session.execute(select(_person).where(_person.id == person_id))).scalars().first()
     return row and person_of(row)
+
+
+async def confirmers_of(session: AsyncSession, person: Person, now: datetime) -> list[tuple[Person, str]]:
+    """Whom a focal point may ask to confirm the role."""
+    ours = [lists(_person.partners, partner) for partner in person.partners]
+    rows = await session.execute(
+        select(_person).where(_person.active, or_(lists(_person.roles, ADMINISTRATOR), *ours)).order_by(_person.id)
+    )
+    return focal_points.confirmers(person, [person_of(row) for row in rows.scalars()], now)
+
+
+async def to_confirm(session: AsyncSession, principal: Principal, now: datetime) -> list[Person]:
+    """Focal points whose time is near or over and whom the principal may confirm, the most urgent first."""
+    if not principal.grants & {"post", "admin"}:
+        return []
+    statement = select(_person).where(_person.active, _person.confirmed_until <= now + focal_points.WARNED)
+    if "admin" not in principal.grants:
+        statement = statement.where(
+            or_(*(lists(_person.partners, each) for each in sorted(principal.partners)), false())
+        )
+    rows = await session.execute(statement.order_by(_person.confirmed_until, _person.id))
+    found = [person_of(row) for row in rows.scalars()]
+    return [each for each in found if focal_points.may_confirm(principal, each)][:_SHOWN]
 
 
 async def organisations_of(session: AsyncSession, person: Person) -> list[Organisation]:

@@ -229,6 +229,7 @@ def upgrade() -> None:
         sa.Column("scope", Json, nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("not_before", UtcDateTime(), nullable=True),
+        sa.Column("confirmed_until", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_known_person")),
     )
     op.create_table(

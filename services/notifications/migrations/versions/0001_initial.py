@@ -216,6 +216,7 @@ def upgrade() -> None:
         sa.Column("scope", JSON, nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("not_before", INSTANT, nullable=True),
+        sa.Column("confirmed_until", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_known_person"),
     )
     op.create_table(
