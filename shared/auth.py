@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from shared.clock import Clock
 from shared.db import Database
 from shared.kernel import RegistryTables
+from shared.key_use import KeyUse
 from shared.problem import FieldError, Problem
 from shared.registry import Holder, Proof, holder_of_key, holder_of_proof, named_origins, signing_key
 from shared.tokens import BadToken, key_id, verify
@@ -41,6 +42,7 @@ class Authenticator:
     def __init__(self, db: Database, tables: RegistryTables, clock: Clock) -> None:
         self._db, self._tables, self._clock = db, tables, clock
         self._origins: tuple[float, frozenset[str]] | None = None
+        self.use = KeyUse(db, tables.api_key, clock)
 
     async def principal(self, authorization: str | None) -> Principal:
         """PUBLIC without credentials; raises a 401 problem for wrong ones (and never says what is wrong with them)."""
@@ -57,7 +59,7 @@ class Authenticator:
         found = await self._lookup(credential.strip())
         if found is None:
             raise unauthenticated()
-        return found
+        return self._seen(found)
 
     async def again(self, proof: Proof) -> Holder | None:
         """Who the proof speaks for now; None where it does not hold any more."""
@@ -65,7 +67,13 @@ class Authenticator:
         async with self._db.read() as session:
             if claims and (claims.expired(now) or not await signing_key(session, self._tables, claims.kid, now)):
                 return None
-            return await holder_of_proof(session, self._tables, proof, now)
+            found = await holder_of_proof(session, self._tables, proof, now)
+        return self._seen(found) if found else None
+
+    def _seen(self, holder: Holder) -> Holder:
+        if holder.proof.key is not None:
+            self.use.saw(holder.proof.key)
+        return holder
 
     async def origins(self) -> frozenset[str]:
         """Those that any live key of this installation names, as they were a few seconds ago at most."""

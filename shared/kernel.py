@@ -140,6 +140,7 @@ class RegistryTables:
             Column("origins", Json, nullable=False),
             Column("expires_at", UtcDateTime),
             Column("revoked", Boolean, nullable=False),
+            Column("used_at", UtcDateTime),
             UniqueConstraint("hash"),
         )
         self.signing_key = Table(

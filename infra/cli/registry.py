@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli.changes import Change, ChangeFile, changes
+from infra.cli.held import used_keys
 from infra.cli.output import AsJson, Failure, document, hint, say, show_fields, table
 from infra.cli.session import As, connected
 
@@ -235,13 +236,16 @@ def list_keys(
     who: As = None,
     as_json: AsJson = False,
 ) -> None:
-    """Your keys, the revoked ones too; of each the first characters, never the key."""
+    """Your keys, the revoked ones too, and the hour in which each was last used; the first characters, never the key."""
     with connected(who, admin=person is not None) as client:
         found = list(client.keys.list(person=person))
+        used = used_keys(client, person)
+    for each in found:
+        each["used_at"] = used.get(each.id)
     if as_json:
         document(found)
         return
-    columns = ("id", "prefix", "label", "scopes", "created_at", "expires_at", "revoked_at")
+    columns = ("id", "prefix", "label", "scopes", "created_at", "expires_at", "used_at", "revoked_at")
     table([column.removesuffix("_at") for column in columns], [[each.get(name) for name in columns] for each in found])
     hint(f"{len(found)} key{'s' if len(found) != 1 else ''}")
 

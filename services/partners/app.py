@@ -15,6 +15,7 @@ from services.partners.events import TOPIC
 from services.partners.handlers.bootstrap import bootstrap
 from services.partners.handlers.signing import rotate_if_due
 from services.partners.queries.audit import PartnerAffairs
+from services.partners.queries.held import HOLDINGS
 from services.partners.settings import PartnersSettings
 from services.partners.signin.doors import doors
 from services.partners.signin.provider import Provider
@@ -27,6 +28,7 @@ from shared.bus.port import Bus
 from shared.clock import Clock, SystemClock
 from shared.db import Database, is_transient
 from shared.deadletters import deadletter_router
+from shared.held import held_router
 from shared.ids import Ids, Uuid7Ids
 from shared.leases import wait
 from shared.service import Runtime, health_router
@@ -94,6 +96,7 @@ def build(
     app.add_exception_handler(Rejected, on_rejected)
     app.state.runtime, app.state.settings, app.state.ids = runtime, settings, ids
     app.state.authenticator = Authenticator(db, orm.known, clock)
+    runtime.background("key_use", app.state.authenticator.use.run)
     provider = None
     if settings.oidc_issuer and settings.oidc_client_id:
         provider = Provider(
@@ -112,6 +115,7 @@ def build(
         app.include_router(router)
     app.include_router(deadletter_router(runtime, NAME))
     app.include_router(audit_router(runtime, orm.known, PartnerAffairs()))
+    app.include_router(held_router(runtime, orm.known, PartnerAffairs(), HOLDINGS))
     app.include_router(health_router(runtime))
     return app
 

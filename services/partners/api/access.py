@@ -1,7 +1,7 @@
 """`/api/v1/keys`, `/api/v1/tokens`, `/api/v1/signing-keys`."""
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -63,9 +63,10 @@ async def list_keys(
         require(principal, "admin")
     async with runtime_of(request).db.read() as session:
         found, last = await queries.api_keys(session, principal, person or principal.id, page_of(limit, cursor))
+        used = await queries.used(session, [each.id for each in found])
     following = encode_cursor((last,)) if last else None
     link_next(request, response, following)
-    return ListOf(data=[key_out(each) for each in found], next_cursor=following)
+    return ListOf(data=[key_out(each, used.get(each.id)) for each in found], next_cursor=following)
 
 
 @router.post("/keys/{key_id}:revoke", response_model=KeyOut, responses=problems(401, 404))
@@ -122,8 +123,9 @@ def key_made(key: ApiKey, text: str) -> Answer:
     return Answer(201, shown(body), NO_STORE, keep=shown(body.model_copy(update={"key": None})))
 
 
-def key_out(key: ApiKey) -> KeyOut:
-    return KeyOut.model_validate(asdict(key) | {"scopes": list(key.scopes), "origins": list(key.origins)})
+def key_out(key: ApiKey, used_at: datetime | None = None) -> KeyOut:
+    lists = {"scopes": list(key.scopes), "origins": list(key.origins)}
+    return KeyOut.model_validate(asdict(key) | lists | {"used_at": used_at})
 
 
 def require_key(request: Request) -> str:

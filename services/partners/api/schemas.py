@@ -312,6 +312,11 @@ class KeyOut(BaseModel):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    used_at: datetime | None = Field(
+        None,
+        description="the hour in which partners saw it last, in `GET /keys`; activities and notifications answer for "
+        "themselves at `/held/<service>/keys`",
+    )
 
 
 class KeyMade(KeyOut):

@@ -1,5 +1,6 @@
 """People, their keys and invitations, and the keys that sign tokens."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -81,6 +82,13 @@ async def organisations_of(session: AsyncSession, person: Person) -> list[Organi
 async def api_keys(session: AsyncSession, _: Principal, person_id: str, page: Page) -> tuple[list[ApiKey], str | None]:
     rows, following = await paged(session, select(_api_key).where(_api_key.person == person_id), _api_key.id, page)
     return [api_key_of(row) for row in rows], following
+
+
+async def used(session: AsyncSession, keys: Sequence[str]) -> dict[str, datetime]:
+    """When this service last saw each key that works, to the hour."""
+    known = orm.known.api_key.c
+    found = await session.execute(select(known.id, known.used_at).where(known.id.in_(keys), known.used_at.is_not(None)))
+    return {row.id: row.used_at for row in found}
 
 
 async def password_of(session: AsyncSession, person_id: str) -> str | None:
