@@ -24,6 +24,7 @@ from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.deadletters import deadletter_router
 from shared.held import held_router
+from shared.housekeeping import ended_keys
 from shared.ids import Ids, Uuid7Ids
 from shared.leases import MATCHING, TIMERS, Term, wait
 from shared.service import Runtime, health_router
@@ -66,6 +67,7 @@ def build(
         owns_bus=bus is None,
         replica=settings.replica,
         sealing=settings.sealing,
+        forgets=[ended_keys(known)],
     )
     digest = digest_of_rules(settings.overlap_rules)
 

@@ -33,6 +33,7 @@ from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.deadletters import Source, deadletter_router
 from shared.held import held_router
+from shared.housekeeping import ended_keys
 from shared.ids import Ids, Uuid7Ids
 from shared.leases import wait
 from shared.migrations import config_for, require_current, upgrade
@@ -77,6 +78,7 @@ def build(
         owns_bus=bus is None,
         replica=settings.replica,
         sealing=settings.sealing,
+        forgets=[ended_keys(known)],
         topics=[each for topic in TOPICS for each in (Topic(topic), Topic(dead_letter_topic(topic, CONSUMER), 1))],
     )
     authenticator = Authenticator(db, known, clock)

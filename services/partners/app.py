@@ -13,6 +13,7 @@ from services.partners.consumers import subscriptions
 from services.partners.domain.errors import Rejected
 from services.partners.events import TOPIC
 from services.partners.handlers.bootstrap import bootstrap
+from services.partners.handlers.sessions import ended_sessions
 from services.partners.handlers.signing import rotate_if_due
 from services.partners.queries.audit import PartnerAffairs
 from services.partners.queries.held import HOLDINGS
@@ -29,6 +30,7 @@ from shared.clock import Clock, SystemClock
 from shared.db import Database, is_transient
 from shared.deadletters import deadletter_router
 from shared.held import held_router
+from shared.housekeeping import ended_keys
 from shared.ids import Ids, Uuid7Ids
 from shared.leases import wait
 from shared.service import Runtime, health_router
@@ -80,6 +82,7 @@ def build(
         owns_bus=bus is None,
         replica=settings.replica,
         sealing=settings.sealing,
+        forgets=[ended_keys(orm.known), ended_sessions],
     )
     for subscription in subscriptions():
         runtime.subscribe(subscription)
