@@ -96,7 +96,8 @@ def of_everybody(kernel: Kernel, known: RegistryTables, affairs: Affairs) -> lis
         session: AsyncSession, principal: Principal, subject: str, after: Any, limit: int
     ) -> list[tuple[Any, Row | None]]:
         table = kernel.audit
-        statement = select(table).where(or_(table.c.actor == subject, table.c.subject == subject))
+        theirs = table.c.detail["person"].as_string() == subject  # what was done to a key or an invitation of theirs
+        statement = select(table).where(or_(table.c.actor == subject, table.c.subject == subject, theirs))
         if after is not None:
             statement = statement.where(table.c.seq > after)
         rows = (await session.execute(statement.order_by(table.c.seq).limit(limit))).all()
@@ -104,8 +105,9 @@ def of_everybody(kernel: Kernel, known: RegistryTables, affairs: Affairs) -> lis
         for row, affair in zip(rows, await affairs.of(session, rows), strict=True):
             red = affair is not None and any(facts.label == RED for facts in affair.plans.values())
             told = not red and audited(principal, affair)
-            fields = ("at", "actor", "action", "subject", "version", "detail")
-            found.append((row.seq, {field: getattr(row, field) for field in fields} if told else None))
+            shown = {field: getattr(row, field) for field in ("at", "action", "subject", "version", "detail")}
+            # who else acted is told by the audit, to whom it is told
+            found.append((row.seq, {**shown, "by_the_person": row.actor == subject} if told else None))
         return found
 
     known_fields = ("id", "version", "partners", "roles", "scope", "active", "not_before", "confirmed_until")

@@ -54,6 +54,7 @@ def build(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool,
         statement_seconds=settings.statement_seconds,
+        overwrites=True,
     )
 
     async def prepare() -> None:
@@ -69,6 +70,7 @@ def build(
             key = settings.bootstrap_key.get_secret_value() if settings.bootstrap_key else None
             await bootstrap(uow, key=key, data_dir=settings.data_dir, seed=settings.seed_registry)
             await uow.flush()
+        await db.scrub()  # where a process ended between an erasure and this
 
     runtime = Runtime(
         name=NAME,

@@ -176,7 +176,9 @@ async def erase_person(request: Request, principal: SignedIn, person: str, key: 
     async def work(uow: PartnersUnitOfWork) -> Answer:
         return _answer(200, await handlers.erase_person(person, uow))
 
-    return await write(request, principal, work, key=key)
+    answer = await write(request, principal, work, key=key)
+    await runtime_of(request).db.scrub()
+    return answer
 
 
 def _out(person: Person) -> PersonOut:

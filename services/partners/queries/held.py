@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.partners import orm
+from services.partners.domain.access import KEY, SESSION
 from services.partners.queries.rows import lists
 from shared.held import Holdings, Kind, rows_of
 
@@ -17,20 +18,22 @@ _invitation: Any = orm.InvitationRow
 _WHO = ("id", "version", "name", "email", "roles", "partners", "scope", "active", "erased", "confirmed_until", "created_at", "updated_at")  # fmt: skip
 
 
+_INVITED = ("id", "created_at", "expires_at", "redeemed_at", "withdrawn_at")
+_KEY = ("id", "prefix", "label", "scopes", "origins", "created_at", "expires_at", "revoked_at")
+
+
 def _kind(name: str, row: Any, key: str, about: Any, fields: tuple[str, ...]) -> Kind:
     return rows_of(name, row.__table__, key, about, fields)
+
+
+def _keys(kind: str) -> Any:
+    return lambda person: (_api_key.person == person) & (_api_key.kind == kind)
 
 
 HOLDINGS = Holdings(
     person=[
         _kind("person", _person, "id", lambda one: _person.id == one, (*_WHO, "not_before")),
-        _kind(
-            "key",
-            _api_key,
-            "id",
-            lambda one: _api_key.person == one,
-            ("id", "prefix", "label", "kind", "scopes", "origins", "created_at", "expires_at", "revoked_at"),
-        ),
+        *(_kind(kind, _api_key, "id", _keys(kind), _KEY) for kind in (KEY, SESSION)),
         _kind("password", _password, "person", lambda one: _password.person == one, ("changed_at",)),
         _kind(
             "identity",
@@ -39,13 +42,8 @@ HOLDINGS = Holdings(
             lambda one: _identity.person == one,
             ("issuer", "subject", "bound_at"),
         ),
-        _kind(
-            "invitation",
-            _invitation,
-            "id",
-            lambda one: (_invitation.person == one) | (_invitation.created_by == one),
-            ("id", "person", "created_at", "created_by", "expires_at", "redeemed_at", "withdrawn_at"),
-        ),
+        _kind("invitation", _invitation, "id", lambda one: _invitation.person == one, _INVITED),
+        _kind("invitation_made", _invitation, "id", lambda one: _invitation.created_by == one, (*_INVITED, "person")),
     ],
     partner=[
         _kind(
