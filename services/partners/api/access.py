@@ -25,6 +25,7 @@ from shared.auth import KEY_PREFIX, Anyone, SignedIn, hash_api_key, holder_of, r
 from shared.idempotency import Answer
 from shared.paging import DEFAULT_LIMIT, encode_cursor, link_next
 from shared.problem import FieldError, Problem, instant
+from shared.visibility import Principal
 from shared.web import StrictRoute
 
 router = APIRouter(prefix="/api/v1", tags=["keys and tokens"], route_class=StrictRoute)
@@ -37,6 +38,7 @@ async def post_key(request: Request, principal: SignedIn, body: KeyIn, key: Idem
     Sign in with an API key: neither a token of ten minutes nor a session of hours must become a key of a year.
     """
     require_key(request)
+    _require_standing(principal)
     await _require_kept(request)
     expires_at = instant("#/expires_at", body.expires_at)
     within = holder_of(request).origins
@@ -86,6 +88,7 @@ async def post_token(
     """A token of ten minutes for the key in hand; it ends with that key, and is for the same origins. Nothing is stored,
     so a repeat is harmless and makes another."""
     require_key(request)
+    _require_standing(principal)
     asked = tuple(body.scopes) if body else ()
     runtime = runtime_of(request)
     async with runtime.db.read() as session:
@@ -145,6 +148,12 @@ async def key_in_hand(request: Request) -> ApiKey:
     if found is None:
         raise unauthenticated()
     return found
+
+
+def _require_standing(principal: Principal) -> None:
+    """Who has lapsed is told why nothing can be made of the key, and whom to ask."""
+    if principal.lapsed and not principal.grants:
+        require(principal, "read")
 
 
 async def _require_kept(request: Request) -> None:
