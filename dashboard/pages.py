@@ -30,6 +30,13 @@ async def home(site: Site, _: Request, visit: Visit) -> Response:
         return site.page("home.html", visit, me=me, ways=ways)
 
 
+async def confirm(site: Site, request: Request, visit: Visit) -> Response:
+    await site.form(request, visit)
+    async with site.api(visit.key) as api:
+        await api.people.confirm(request.path_params["person"])
+    return site.go("/", visit)
+
+
 async def join(site: Site, request: Request, visit: Visit) -> Response:
     """Only a button: programs that follow links in mail must not use the code up."""
     return site.page("join.html", visit, code=request.path_params["code"], key=None, error=None)
@@ -268,6 +275,7 @@ ROUTES: tuple[tuple[str, str, Page, bool], ...] = (
     ("POST", "/sign-out", signing_in.sign_out, False),
     ("GET", "/password", signing_in.password, True),
     ("POST", "/password", signing_in.set_password, True),
+    ("POST", "/people/{person}/confirm", confirm, True),
     ("GET", "/join/{code}", join, False),
     ("POST", "/join/{code}", redeem, False),
     ("GET", "/plans", plans, False),

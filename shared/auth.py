@@ -12,7 +12,8 @@ from fastapi import Depends, Request
 from shared.clock import Clock
 from shared.db import Database
 from shared.kernel import RegistryTables
-from shared.problem import Problem
+from shared.key_use import KeyUse
+from shared.problem import FieldError, Problem
 from shared.registry import Holder, Proof, holder_of_key, holder_of_proof, named_origins, signing_key
 from shared.tokens import BadToken, key_id, verify
 from shared.visibility import PUBLIC, Principal
@@ -20,6 +21,11 @@ from shared.visibility import PUBLIC, Principal
 KEY_PREFIX = "cvn_"
 ORIGINS_FRESH = 2.0
 """Seconds for which the origins that keys name are not read again."""
+
+LAPSED = (
+    "Your role as focal point was not confirmed in time and gives nothing until it is: by an administrator or by another "
+    "focal point of your partner. GET /api/v1/me names them."
+)
 
 
 def new_api_key() -> str:
@@ -36,6 +42,7 @@ class Authenticator:
     def __init__(self, db: Database, tables: RegistryTables, clock: Clock) -> None:
         self._db, self._tables, self._clock = db, tables, clock
         self._origins: tuple[float, frozenset[str]] | None = None
+        self.use = KeyUse(db, tables.api_key, clock)
 
     async def principal(self, authorization: str | None) -> Principal:
         """PUBLIC without credentials; raises a 401 problem for wrong ones (and never says what is wrong with them)."""
@@ -52,7 +59,7 @@ class Authenticator:
         found = await self._lookup(credential.strip())
         if found is None:
             raise unauthenticated()
-        return found
+        return self._seen(found)
 
     async def again(self, proof: Proof) -> Holder | None:
         """Who the proof speaks for now; None where it does not hold any more."""
@@ -60,7 +67,13 @@ class Authenticator:
         async with self._db.read() as session:
             if claims and (claims.expired(now) or not await signing_key(session, self._tables, claims.kid, now)):
                 return None
-            return await holder_of_proof(session, self._tables, proof, now)
+            found = await holder_of_proof(session, self._tables, proof, now)
+        return self._seen(found) if found else None
+
+    def _seen(self, holder: Holder) -> Holder:
+        if holder.proof.key is not None:
+            self.use.saw(holder.proof.key)
+        return holder
 
     async def origins(self) -> frozenset[str]:
         """Those that any live key of this installation names, as they were a few seconds ago at most."""
@@ -98,6 +111,8 @@ def require(principal: Principal, grant: str) -> None:
     if not principal.signed_in:
         raise unauthenticated()
     if grant not in principal.grants:
+        if principal.lapsed:
+            raise Problem("forbidden", LAPSED, [FieldError("Authorization", "unconfirmed", LAPSED)])
         raise Problem("forbidden", f"This needs the grant {grant!r}, which your role or key does not have.")
 
 

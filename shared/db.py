@@ -66,13 +66,17 @@ class Database:
     url: `sqlite+aiosqlite:///path` or `postgresql+asyncpg://...`. Statement parameters never reach error texts or logs
     (`hide_parameters`), because they hold names and addresses. statement_seconds: PostgreSQL breaks off what takes longer
     (`is_too_slow`); 0, nothing is. SQLite has no such thing: there a statement computes in the process that asks.
+    overwrites: what is deleted from a SQLite file is overwritten in it (`scrub` does the same to the journal); PostgreSQL
+    does that by vacuuming.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10, statement_seconds: float = 0) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 10, statement_seconds: float = 0, overwrites: bool = False
+    ) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
-            self._write = _sqlite_engine(url, 1, "BEGIN IMMEDIATE")
+            self._write = _sqlite_engine(url, 1, "BEGIN IMMEDIATE", *(["secure_delete=ON"] if overwrites else []))
             self._read = _sqlite_engine(url, 4, "BEGIN")
         else:
             self._write = _postgres_engine(url, pool_size, statement_seconds)
@@ -107,6 +111,13 @@ class Database:
         async with self.read() as session:
             await session.execute(text("SELECT 1"))
 
+    async def scrub(self) -> None:
+        """Empty SQLite's journal, which holds pages as they were before: what was deleted, too. Waits for readers."""
+        if self.is_sqlite:
+            async with self._write.connect() as connection:
+                raw: Any = (await connection.get_raw_connection()).driver_connection
+                await raw.run(_truncate_journal, raw.plain())
+
     async def dispose(self) -> None:
         await self._write.dispose()
         await self._read.dispose()
@@ -135,7 +146,11 @@ def _postgres_engine(url: str, size: int, statement_seconds: float) -> AsyncEngi
     return engine
 
 
-def _sqlite_engine(url: str, size: int, begin: str) -> AsyncEngine:
+def _truncate_journal(connection: Any) -> None:
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _sqlite_engine(url: str, size: int, begin: str, *further: str) -> AsyncEngine:
     engine = create_async_engine(
         url,
         async_creator=opener(make_url(url).database or ":memory:"),
@@ -155,6 +170,7 @@ def _sqlite_engine(url: str, size: int, begin: str) -> AsyncEngine:
             "busy_timeout=10000",
             "foreign_keys=ON",
             "temp_store=MEMORY",
+            *further,
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

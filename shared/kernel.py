@@ -127,6 +127,7 @@ class RegistryTables:
             Column("scope", Json, nullable=False),
             Column("active", Boolean, nullable=False),
             Column("not_before", UtcDateTime),
+            Column("confirmed_until", UtcDateTime),
         )
         self.api_key = Table(
             "known_api_key",
@@ -139,6 +140,7 @@ class RegistryTables:
             Column("origins", Json, nullable=False),
             Column("expires_at", UtcDateTime),
             Column("revoked", Boolean, nullable=False),
+            Column("used_at", UtcDateTime),
             UniqueConstraint("hash"),
         )
         self.signing_key = Table(

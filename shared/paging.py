@@ -39,13 +39,13 @@ def decode_cursor(cursor: str, *, length: int, kinds: Sequence[type] | None = No
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         parsed: Any = json.loads(raw)
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise _bad_cursor() from error
+        raise bad_cursor() from error
     if not isinstance(parsed, list):
-        raise _bad_cursor()
+        raise bad_cursor()
     parts = cast(list[Any], parsed)
     wanted = kinds or [str] * length
     if len(parts) != length or not all(_fits(part, kind) for part, kind in zip(parts, wanted, strict=True)):
-        raise _bad_cursor()
+        raise bad_cursor()
     return tuple(parts)
 
 
@@ -57,7 +57,8 @@ def _fits(part: Any, kind: type) -> bool:
     return not isinstance(part, int) or abs(part) < 1 << 63
 
 
-def _bad_cursor() -> Problem:
+def bad_cursor() -> Problem:
+    """For what is no cursor of the list at hand."""
     return Problem(
         "malformed",
         "?cursor: not a cursor of this list",

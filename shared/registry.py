@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.cloudevent import Event
 from shared.db import insert
+from shared.focal_points import standing
 from shared.kernel import RegistryTables
 from shared.tokens import Claims
 from shared.visibility import Principal, Scope
@@ -61,6 +62,7 @@ class KnownPerson(_Tolerant):
     scope: KnownScope = KnownScope()
     active: bool
     not_before: datetime | None = None
+    confirmed_until: datetime | None = None
 
 
 class KnownApiKey(_Tolerant):
@@ -146,7 +148,7 @@ async def holder_of_proof(session: AsyncSession, tables: RegistryTables, proof: 
     if proof.claims is None:
         return None
     row = (await session.execute(select(tables.person).where(tables.person.c.id == proof.claims.person))).first()
-    principal = _of_claims(row, proof.claims, None) if row else None
+    principal = _of_claims(row, proof.claims, None, now) if row else None
     return Holder(principal, proof) if principal else None
 
 
@@ -163,14 +165,14 @@ async def _by_key(
     if row is None or row.revoked or (row.expires_at and row.expires_at <= now):
         return None
     scopes = frozenset(row.scopes) or None  # a key without scopes reaches as far as its person
-    principal = _of_claims(row, claims, scopes) if claims else _principal(row, scopes)
+    principal = _of_claims(row, claims, scopes, now) if claims else _principal(row, scopes, now)
     return Holder(principal, Proof(row.key, claims), frozenset(row.origins)) if principal else None
 
 
-def _of_claims(row: Any, claims: Claims, scopes: frozenset[str] | None) -> Principal | None:
+def _of_claims(row: Any, claims: Claims, scopes: frozenset[str] | None, now: datetime) -> Principal | None:
     if row.id != claims.person or (row.not_before and claims.issued_at < row.not_before):
         return None
-    return _principal(row, claims.grants if scopes is None else claims.grants & scopes)
+    return _principal(row, claims.grants if scopes is None else claims.grants & scopes, now)
 
 
 async def named_origins(session: AsyncSession, tables: RegistryTables, now: datetime) -> frozenset[str]:
@@ -190,20 +192,21 @@ async def signing_key(session: AsyncSession, tables: RegistryTables, kid: str, n
     return row.jwk
 
 
-def _principal(row: Any, narrowed_to: frozenset[str] | None) -> Principal | None:
+def _principal(row: Any, narrowed_to: frozenset[str] | None, now: datetime) -> Principal | None:
     """narrowed_to: None does not narrow; an empty set leaves nothing (a token for nothing must not allow everything)."""
     if not row.active:
         return None
-    roles = frozenset(row.roles)
-    allowed = frozenset[str]().union(*(GRANTS.get(role, frozenset[str]()) for role in roles))
+    held = standing(row.roles, row.partners, row.confirmed_until, now)
+    allowed = frozenset[str]().union(*(GRANTS.get(role, frozenset[str]()) for role in held.roles))
     return Principal(
         person=row.id,
-        partners=frozenset(row.partners),
-        roles=roles,
+        partners=held.partners,
+        roles=held.roles,
         grants=allowed if narrowed_to is None else allowed & narrowed_to,
         scope=Scope(
             countries=frozenset(row.scope.get("countries", ())),
             regions=frozenset(row.scope.get("regions", ())),
             themes=frozenset(row.scope.get("themes", ())),
         ),
+        lapsed=held.lapsed,
     )

@@ -23,7 +23,7 @@ from shared.bus.parking import TooManyParked, dead_letter_topic
 from shared.bus.port import Bus, BusUnavailable, Topic
 from shared.clock import Clock
 from shared.db import Database
-from shared.housekeeping import keep_tidy
+from shared.housekeeping import Forget, keep_tidy
 from shared.kernel import Kernel
 from shared.leases import LeaseLost, Leases, Term, wait
 from shared.outbox import Relay
@@ -47,6 +47,7 @@ class Runtime:
     replica     a name that survives restarts, where nothing else can run under it: leases are taken up again at once
     topics      further topics to create, e.g. those of a reader that is not a subscription
     sealing     how the audit is sealed and signed
+    forgets     what the service may forget beside what all forget
     """
 
     name: str
@@ -61,6 +62,7 @@ class Runtime:
     replica: str | None = None
     topics: Sequence[Topic] = ()
     sealing: Sealing = field(default_factory=Sealing)
+    forgets: Sequence[Forget] = ()
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: dict[str, Task] = field(default_factory=dict[str, Task])
@@ -79,7 +81,7 @@ class Runtime:
         sealer = Sealer(self.db, self.kernel.auditing, self.leases, self.clock, service=self.name, sealing=self.sealing)
         self._tasks["audit"] = sealer.run
         self._tasks["refusals"] = self.refusals.run
-        self._tasks["housekeeping"] = lambda stop: keep_tidy(self.db, self.kernel, self.clock, stop)
+        self._tasks["housekeeping"] = lambda stop: keep_tidy(self.db, self.kernel, self.clock, stop, self.forgets)
 
     @property
     def dispatchers(self) -> dict[str, Dispatcher]:

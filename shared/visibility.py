@@ -61,7 +61,7 @@ class Principal:
     """Who asks. `person` is None for the public; `grants` are what the key or token and the roles both allow.
 
     roles: administrator, coordinator, focal_point, reader, donor, service. Administrators run the installation: the
-    role alone shows them no plan.
+    role alone shows them no plan. lapsed: a focal point whom nobody has confirmed in time; role and partners are not here.
     """
 
     person: str | None = None
@@ -69,6 +69,7 @@ class Principal:
     roles: frozenset[str] = frozenset()
     grants: frozenset[str] = frozenset()
     scope: Scope = field(default_factory=Scope)
+    lapsed: bool = False
 
     @property
     def signed_in(self) -> bool:

@@ -12,10 +12,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from services.partners import app, orm, queries
+from services.partners import app, orm
 from services.partners.domain.organisations import Organisation
 from services.partners.matching.reading import keys_of
 from services.partners.matching.resolving import Named
+from services.partners.queries import organisations as queries
 from services.partners.uow import values_of
 from shared import migrations
 from shared.db import Database

@@ -187,6 +187,10 @@ class People(_Group):
         tag = etag or (await self.get(person)).etag or ""
         return await self._run(calls.patch(Person, "people", person, body=dict(changes), if_match=tag))
 
+    async def confirm(self, person: str) -> Person:
+        """The focal point goes on being one."""
+        return await self._run(calls.post(Person, "people", person, action="confirm"))
+
 
 class Invitations(_Group):
     def list(self, **filters: Any) -> AsyncIterator[Invitation]:

@@ -109,6 +109,7 @@ class Person(Resource):
     partners: Field[list[Any]] = Field()
     scope: Field[dict[str, list[str]]] = Field()
     active: Field[bool] = Field()
+    confirmed_until: Field[str | None] = Field()
 
 
 class Invitation(Resource):

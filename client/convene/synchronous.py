@@ -182,6 +182,10 @@ class People(_Group):
         tag = etag or self.get(person).etag or ""
         return self._run(calls.patch(Person, "people", person, body=dict(changes), if_match=tag))
 
+    def confirm(self, person: str) -> Person:
+        """The focal point goes on being one."""
+        return self._run(calls.post(Person, "people", person, action="confirm"))
+
 
 class Invitations(_Group):
     def list(self, **filters: Any) -> Iterator[Invitation]:

@@ -11,6 +11,7 @@ from infra.cli import (
     audit,
     contracts,
     following,
+    held,
     inbox,
     loading,
     match,
@@ -42,6 +43,7 @@ app.add_typer(registry.partners, name="partners", help="Organisations of the reg
 app.add_typer(registry.people, name="people", help="Focal points, coordinators and others.")
 app.add_typer(registry.keys, name="keys", help="Your API keys.")
 plan_life.add_to(plans.app)
+held.add_to(registry.people, registry.partners)
 app.add_typer(plans.app, name="plans", help="Post and change plans.")
 app.add_typer(alerts.app, name="alerts", help="Matches and overlaps that wait for a decision.")
 app.add_typer(alerts.decisions, name="decisions", help="Decisions, which can be taken back for ever.")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli.changes import Change, ChangeFile, changes
+from infra.cli.held import used_keys
 from infra.cli.output import AsJson, Failure, document, hint, say, show_fields, table
 from infra.cli.session import As, connected
 
@@ -112,8 +113,11 @@ def list_people(who: As = None, as_json: AsJson = False) -> None:
         document(found)
         return
     table(
-        ("id", "name", "roles", "partners", "scope", "active"),
-        [(each.id, each.name, each.roles, each.partners, each.scope, each.active) for each in found],
+        ("id", "name", "roles", "partners", "scope", "active", "confirmed until"),
+        [
+            (each.id, each.name, each.roles, each.partners, each.scope, each.active, each.confirmed_until)
+            for each in found
+        ],
     )
 
 
@@ -215,19 +219,33 @@ def amend_person(
         show_fields(client.people.amend(person, body, etag=etag), as_json)
 
 
+@people.command("confirm")
+def confirm_person(person: str, who: As = None, as_json: AsJson = False) -> None:
+    """Somebody goes on being focal point (administrators, and confirmed focal points of the same partner; never oneself)."""
+    with connected(who, admin=True) as client:
+        found = client.people.confirm(person)
+    if as_json:
+        document(found)
+    else:
+        say(f"{found.id} is focal point until {found.confirmed_until}")
+
+
 @keys.command("list")
 def list_keys(
     person: Annotated[str | None, typer.Option(help="Administrators: of this person.")] = None,
     who: As = None,
     as_json: AsJson = False,
 ) -> None:
-    """Your keys, the revoked ones too; of each the first characters, never the key."""
+    """Your keys, the revoked ones too, and the hour in which each was last used; the first characters, never the key."""
     with connected(who, admin=person is not None) as client:
         found = list(client.keys.list(person=person))
+        used = used_keys(client, person)
+    for each in found:
+        each["used_at"] = used.get(each.id)
     if as_json:
         document(found)
         return
-    columns = ("id", "prefix", "label", "scopes", "created_at", "expires_at", "revoked_at")
+    columns = ("id", "prefix", "label", "scopes", "created_at", "expires_at", "used_at", "revoked_at")
     table([column.removesuffix("_at") for column in columns], [[each.get(name) for name in columns] for each in found])
     hint(f"{len(found)} key{'s' if len(found) != 1 else ''}")
 

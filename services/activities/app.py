@@ -11,6 +11,7 @@ from services.activities.handlers.timers import reread, wake_snoozed
 from services.activities.matching.features import build_tables
 from services.activities.orm import kernel, known
 from services.activities.queries.audit import ActivityAffairs
+from services.activities.queries.held import HOLDINGS
 from services.activities.settings import ActivitiesSettings
 from services.activities.uow.unit import SOURCE, TOPIC, ActivitiesUnit
 from services.activities.uow.weights import digest_of_rules, rescore_if_other
@@ -22,6 +23,8 @@ from shared.bus.port import Bus
 from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.deadletters import deadletter_router
+from shared.held import held_router
+from shared.housekeeping import ended_keys
 from shared.ids import Ids, Uuid7Ids
 from shared.leases import MATCHING, TIMERS, Term, wait
 from shared.reader import SERVICE
@@ -65,6 +68,7 @@ def build(
         owns_bus=bus is None,
         replica=settings.replica,
         sealing=settings.sealing,
+        forgets=[ended_keys(known)],
     )
     digest = digest_of_rules(settings.overlap_rules)
 
@@ -87,11 +91,13 @@ def build(
     app.state.runtime, app.state.settings = runtime, settings
     app.state.clock, app.state.ids = clock, ids
     app.state.authenticator = Authenticator(db, known, clock)
+    runtime.background("key_use", app.state.authenticator.use.run)
     for router in (
         plans.router,
         alerts.router,
         weights.router,
         audit_router(runtime, known, ActivityAffairs()),
+        held_router(runtime, known, ActivityAffairs(), HOLDINGS),
         deadletter_router(runtime, NAME),
         health_router(runtime),
     ):

@@ -15,6 +15,7 @@ from services.notifications.handlers.pruning import prune
 from services.notifications.orm import kernel, known
 from services.notifications.queries.audit import NotificationAffairs
 from services.notifications.queries.feed import Feed
+from services.notifications.queries.held import HOLDINGS
 from services.notifications.settings import NotificationsSettings
 from services.notifications.stream.cursor import sealer_for
 from services.notifications.stream.door import Door
@@ -31,6 +32,8 @@ from shared.bus.port import Bus, Topic
 from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.deadletters import Source, deadletter_router
+from shared.held import held_router
+from shared.housekeeping import ended_keys
 from shared.ids import Ids, Uuid7Ids
 from shared.leases import wait
 from shared.migrations import config_for, require_current, upgrade
@@ -76,9 +79,11 @@ def build(
         owns_bus=bus is None,
         replica=settings.replica,
         sealing=settings.sealing,
+        forgets=[ended_keys(known)],
         topics=[each for topic in TOPICS for each in (Topic(topic), Topic(dead_letter_topic(topic, CONSUMER), 1))],
     )
     authenticator = Authenticator(db, known, clock)
+    runtime.background("key_use", authenticator.use.run)
     sealer = sealer_for(settings)
     feed = Feed(db, runtime.bus)
     hub = Hub(feed, sealer, clock, runtime.closing, poll=settings.poll_seconds, keep=settings.live_events)
@@ -117,6 +122,7 @@ def build(
     parked = Source(CONSUMER, TOPICS, projector.apply, lambda name: name.partition(".")[0] in FAMILIES)
     app.include_router(deadletter_router(runtime, NAME, others=[parked]))
     app.include_router(audit_router(runtime, known, NotificationAffairs()))
+    app.include_router(held_router(runtime, known, NotificationAffairs(), HOLDINGS))
     app.include_router(health_router(runtime))
     return app
 

@@ -1,6 +1,6 @@
 """partners: organisations, people, invitations, API keys, tokens and the keys that sign them. Its own database.
 
-commands    register / amend an organisation; add, amend, deactivate, activate, erase a person; invite, redeem, withdraw an
+commands    register / amend an organisation; add, amend, confirm, deactivate, activate, erase a person; invite, redeem, withdraw an
             invitation; issue and revoke an API key; mint a token; rotate the signing key
 queries     organisations, and which of them a written name means (both public); people, invitations, keys, who am I, the
             public signing keys

@@ -13,8 +13,10 @@ from services.partners.consumers import subscriptions
 from services.partners.domain.errors import Rejected
 from services.partners.events import TOPIC
 from services.partners.handlers.bootstrap import bootstrap
+from services.partners.handlers.sessions import ended_sessions
 from services.partners.handlers.signing import rotate_if_due
-from services.partners.queries import PartnerAffairs
+from services.partners.queries.audit import PartnerAffairs
+from services.partners.queries.held import HOLDINGS
 from services.partners.settings import PartnersSettings
 from services.partners.signin.doors import doors
 from services.partners.signin.provider import Provider
@@ -27,6 +29,8 @@ from shared.bus.port import Bus
 from shared.clock import Clock, SystemClock
 from shared.db import Database, is_transient
 from shared.deadletters import deadletter_router
+from shared.held import held_router
+from shared.housekeeping import ended_keys
 from shared.ids import Ids, Uuid7Ids
 from shared.leases import wait
 from shared.service import Runtime, health_router
@@ -50,6 +54,7 @@ def build(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool,
         statement_seconds=settings.statement_seconds,
+        overwrites=True,
     )
 
     async def prepare() -> None:
@@ -65,6 +70,7 @@ def build(
             key = settings.bootstrap_key.get_secret_value() if settings.bootstrap_key else None
             await bootstrap(uow, key=key, data_dir=settings.data_dir, seed=settings.seed_registry)
             await uow.flush()
+        await db.scrub()  # where a process ended between an erasure and this
 
     runtime = Runtime(
         name=NAME,
@@ -78,6 +84,7 @@ def build(
         owns_bus=bus is None,
         replica=settings.replica,
         sealing=settings.sealing,
+        forgets=[ended_keys(orm.known), ended_sessions],
     )
     for subscription in subscriptions():
         runtime.subscribe(subscription)
@@ -94,6 +101,7 @@ def build(
     app.add_exception_handler(Rejected, on_rejected)
     app.state.runtime, app.state.settings, app.state.ids = runtime, settings, ids
     app.state.authenticator = Authenticator(db, orm.known, clock)
+    runtime.background("key_use", app.state.authenticator.use.run)
     provider = None
     if settings.oidc_issuer and settings.oidc_client_id:
         provider = Provider(
@@ -112,6 +120,7 @@ def build(
         app.include_router(router)
     app.include_router(deadletter_router(runtime, NAME))
     app.include_router(audit_router(runtime, orm.known, PartnerAffairs()))
+    app.include_router(held_router(runtime, orm.known, PartnerAffairs(), HOLDINGS))
     app.include_router(health_router(runtime))
     return app
 

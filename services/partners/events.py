@@ -78,6 +78,9 @@ class PersonState(_State):
     scope: ScopeState
     active: bool
     not_before: datetime | None = Field(description="tokens issued earlier are refused")
+    confirmed_until: datetime | None = Field(
+        default=None, description="of a focal point: from then on the role gives nothing, until somebody confirms it"
+    )
 
 
 class PersonErased(_State):

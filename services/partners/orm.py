@@ -71,6 +71,7 @@ class PersonRow(Base, table=True):
     active: bool
     erased: bool
     not_before: datetime | None = Field(sa_column=Column(UtcDateTime))
+    confirmed_until: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     updated_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 

@@ -21,6 +21,12 @@ class PartnersSettings(ServiceSettings):
     )
     invitation_days: int = Field(14, ge=1, le=90, description="how long an invitation stays open")
     key_days: int = Field(365, ge=1, le=3650, description="how long an API key lives where nobody says otherwise")
+    confirmation_days: int = Field(
+        365,
+        ge=1,
+        le=3650,
+        description="after how many days a focal point's role gives nothing unless somebody confirms it",
+    )
     signing_overlap: float = Field(
         LIFETIME.total_seconds(), ge=0, description="seconds between publishing a new signing key and signing with it"
     )

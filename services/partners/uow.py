@@ -4,7 +4,7 @@ Whoever changes an aggregate locks its row first (`get`), so that its events rea
 """
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import delete, select, update
@@ -34,6 +34,8 @@ _name_key: Any = orm.NameKeyRow
 _password: Any = orm.PasswordRow
 _identity: Any = orm.IdentityRow
 _used_id_token: Any = orm.UsedIdTokenRow
+
+CONFIRMS = timedelta(days=365)
 
 _D = TypeVar("_D", Organisation, Person, ApiKey, Invitation, SigningKey)
 
@@ -122,15 +124,23 @@ class Rows(Generic[_D]):
 
 
 class PartnersUnitOfWork(UnitOfWork):
-    """One transaction on the registry."""
+    """One transaction on the registry. confirms: how long a focal point's role holds once it is given or confirmed."""
 
-    def __init__(self, session: AsyncSession, clock: Clock, ids: Ids, *, actor: str) -> None:
+    def __init__(
+        self, session: AsyncSession, clock: Clock, ids: Ids, *, actor: str, confirms: timedelta = CONFIRMS
+    ) -> None:
         super().__init__(session, orm.kernel, clock, ids, topic=TOPIC, source=SOURCE, actor=actor)
+        self._confirms = confirms
         self.organisations: Rows[Organisation] = Rows(session, orm.OrganisationRow, organisation_of)
         self.people: Rows[Person] = Rows(session, orm.PersonRow, person_of)
         self.api_keys: Rows[ApiKey] = Rows(session, orm.ApiKeyRow, api_key_of)
         self.invitations: Rows[Invitation] = Rows(session, orm.InvitationRow, invitation_of)
         self.signing_keys: Rows[SigningKey] = Rows(session, orm.SigningKeyRow, signing_key_of)
+
+    @property
+    def confirmed_until(self) -> datetime:
+        """Until when a focal point's role holds that is given or confirmed now."""
+        return self.clock.now() + self._confirms
 
     async def organisation(self, reference: str) -> Organisation | None:
         """By id or slug."""

@@ -14,9 +14,10 @@ from fastapi.routing import iter_route_contexts
 
 from infra.routes import DASHBOARD, SERVICES
 from tests.access.streams import listen
-from tests.access.world import Viewer, World
+from tests.access.world import PARTNERS, Viewer, World
 
 ENDLESS = "/api/v1/stream"
+HELD = "/api/v1/held/"
 ABSENT = "00000000000070008000000000000000"
 Subjects = Callable[[World], Sequence[str]]
 
@@ -28,11 +29,24 @@ SUBJECTS: Mapping[str, Subjects] = {
     "decision_id": lambda w: list(w.decisions),
     "reference": lambda w: list(w.organisations.values())[:3],
     "person": lambda w: [viewer.person for viewer in w.viewers if viewer.person][:3],
+    "partner": lambda w: [w.organisations[slug] for slug in PARTNERS],
     "invitation": lambda w: [f"inv_{ABSENT}"],
     "key_id": lambda w: [f"key_{ABSENT}"],
     "letter": lambda w: ["activities.v1.dlq.nobody:0:0"],
 }
 """Path parameter -> what there is of it."""
+
+OWN: Mapping[str, Callable[[World, Viewer], Sequence[str]]] = {
+    "person": lambda w, viewer: [viewer.person, *_busy(w)] if "administrator" in viewer.roles else [viewer.person],
+    "partner": lambda w, viewer: [w.organisations[slug] for slug in viewer.partners],
+}
+"""Path parameter -> what a viewer is always asked about: themselves and their own."""
+
+
+def _busy(world: World) -> list[str]:
+    """Who did most: an administrator may ask what is held about them."""
+    return [world.viewer(name).person for name in ("focal point of unodc", "coordinator of the world")]
+
 
 QUERIES: Mapping[str, Sequence[str]] = {
     "/api/v1/plans": (
@@ -82,7 +96,7 @@ class Route:
 
     @property
     def bulk(self) -> bool:
-        return self.path in ("/api/v1/events", ENDLESS)
+        return self.path in ("/api/v1/events", ENDLESS) or self.path.startswith(HELD)
 
 
 def routes(world: World) -> list[Route]:
@@ -123,9 +137,16 @@ async def read(world: World, route: Route, viewer: Viewer, *, every: int = 1) ->
                 yield told(f"{route.name}?{query}", "", answer, route.bulk, asked)
         return
     (name,) = route.parameters
-    for subject in SUBJECTS[name](world)[world.viewers.index(viewer) % every :: every]:
-        answer = await world.ask(viewer, route.method, route.path.replace("{" + name + "}", subject))
-        yield told(route.name, subject, answer, route.bulk)
+    own = OWN[name](world, viewer) if name in OWN else []
+    for subject in dict.fromkeys(
+        [*SUBJECTS[name](world)[world.viewers.index(viewer) % every :: every], *filter(None, own)]
+    ):
+        address = route.path.replace("{" + name + "}", subject)
+        if route.path.startswith(HELD):
+            async for answer in _pages(world, viewer, f"{address}?"):
+                yield told(route.name, subject, answer, route.bulk)
+            continue
+        yield told(route.name, subject, await world.ask(viewer, route.method, address), route.bulk)
 
 
 async def _pages(world: World, viewer: Viewer, address: str) -> AsyncIterator[httpx.Response]:

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from sqlalchemy import true
 
-from services.activities.queries import activities, alerts, plans, similar
+from services.activities.queries import activities, alerts, held, plans, similar
 from services.notifications.queries import inbox
 from services.notifications.queries import sight as seeing
 from shared.problem import Problem
@@ -178,4 +178,13 @@ ALL = (
         leaks("/api/v1/audit/activities/entries", who=("administrator", "reader of itu")),
     ),
     Mutant("log", _logged, logged),
+    Mutant("RED in an export", lambda patch: patch.setattr(
+        held, "in_bulk", lambda who, facts: sight(who, facts) is Outcome.FULL
+    ), leaks("/api/v1/held/activities/partners/{partner}", who=("focal point of itu", "focal point of unodc"))),
+    Mutant("a colleague's export", lambda patch: patch.setattr(held, "in_bulk", lambda *_: True),
+        leaks("/api/v1/held/activities/people/{person}", who=("administrator",))),
+    Mutant("audit in an export", lambda patch: patch.setattr("shared.held.audited", lambda *_: True),
+        leaks("/api/v1/held/activities/people/{person}", who=("administrator",))),
+    Mutant("inbox in an export", lambda patch: patch.setattr("services.notifications.queries.held.see", lambda *_, **__: True),
+        leaks("/api/v1/held/notifications/people/{person}", who=("administrator",))),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from infra.routes import SERVICES
 from shared import logs
 from tests.access import mutants
 from tests.access.alike import differences, probes
@@ -75,6 +76,29 @@ async def test_everybody_is_told_what_is_theirs(house: World, verdict: Verdict) 
             told = verdict.found[channel, viewer.name]
             missing = (due & asked if asked is not None else due) - told
             assert not missing, (viewer.name, channel, len(missing))
+
+
+async def test_what_is_exported_is_whole_but_for_red_and_drafts_of_others(house: World, verdict: Verdict) -> None:
+    """Of a partner to its focal points, of a person to themselves; to anybody else it is not there."""
+    shown = 0
+    for viewer in [each for each in house.viewers if each.key]:
+        may = allowed(house, viewer)
+        whole = {plan.id for plan in house.plans if plan.owner in viewer.partners} if viewer.focal else set[str]()
+        posted = {plan.id for plan in house.plans if plan.poster == viewer.name}
+        for path, due in (("partners/{partner}", whole), ("people/{person}", posted)):
+            told = verdict.found["GET /api/v1/held/activities/" + path, viewer.name]
+            assert due & may.bulk <= told, (viewer.name, path)
+            shown += len(told)
+        for noun, other, own in (
+            ("partners", f"org_{'0' * 32}", False),
+            ("partners", house.organisations["unodc"], viewer.focal and "unodc" in viewer.partners),
+            ("people", house.viewer("reader of world-bank").person, viewer.name == "reader of world-bank"),
+        ):
+            for service in SERVICES:
+                answer = await house.ask(viewer, "GET", f"/api/v1/held/{service}/{noun}/{other}")
+                expected = 200 if own or "administrator" in viewer.roles else 404
+                assert answer.status_code == expected, (viewer.name, service, noun, answer.text[:200])
+    assert shown > 100
 
 
 async def test_what_is_hidden_answers_as_what_is_not_there(house: World) -> None:

@@ -32,6 +32,8 @@ RETRY = b"retry: 3000\n"
 ENDED = b'event: stream.ended\ndata: {"reason":"unauthenticated"}\n\n'
 REVOKED_LATEST = 2.0
 """Seconds after which facts that were read for a page are read again, when the client takes its time."""
+QUIET = 2.5
+"""Seconds of silence after which somebody is asked for again: with the age of the door's answer, no more than five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Live:
         self._aligned = False  # whether our position is the hub's before row `_number`
         self._ending = False
         self._waiter: asyncio.Future[None] | None = None
-        self._spoke = clock.monotonic()
+        self._spoke = self._admitted_at = clock.monotonic()
         self._dies = self._spoke + rhythm.age * random.uniform(0.9, 1.1)
         self.task: asyncio.Task[object] | None = None
         self.broken = False
@@ -192,13 +194,15 @@ class Live:
     async def _rest(self, write: Write, at_most: float = float("inf")) -> bool:
         """Nothing to send: wait for news, and say now and then that we live, and how far we are."""
         now = self._clock.monotonic()
-        due = self._spoke + self._rhythm.heartbeat
+        beat = self._spoke + self._rhythm.heartbeat
+        due = beat if self._proof is None else min(beat, self._admitted_at + QUIET)
         if now < due:
             await self._sleep(min(min(due, self._dies) - now, at_most))
             return True
         if not await self._admitted(write):
             return False
-        await self._beat(write)
+        if now >= beat:
+            await self._beat(write)
         return True
 
     async def _beat(self, write: Write) -> None:
@@ -206,9 +210,11 @@ class Live:
 
     async def _admitted(self, write: Write) -> bool:
         principal = await self._door.admit(self._proof)
-        if principal is None or principal.id != self._principal.id:
+        listens = principal is not None and (not principal.signed_in or "read" in principal.grants)
+        if principal is None or not listens or principal.id != self._principal.id:
             await write(ENDED)
             return False
+        self._admitted_at = self._clock.monotonic()
         if principal != self._principal:
             self._principal = principal
             self._view.streams -= 1

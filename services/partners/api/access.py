@@ -1,13 +1,12 @@
 """`/api/v1/keys`, `/api/v1/tokens`, `/api/v1/signing-keys`."""
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from services.partners import queries
 from services.partners.api.edge import (
     NO_STORE,
     problems,
@@ -19,12 +18,14 @@ from services.partners.commands import IssueKey
 from services.partners.domain.access import SESSION, ApiKey
 from services.partners.handlers.keys import issue_key, revoke_key
 from services.partners.handlers.signing import mint_token, rotate_signing_key
+from services.partners.queries import people as queries
 from services.partners.uow import PartnersUnitOfWork
 from shared.answers import Cursor, IdempotencyKey, Limit, page_of, runtime_of
 from shared.auth import KEY_PREFIX, Anyone, SignedIn, hash_api_key, holder_of, require, unauthenticated
 from shared.idempotency import Answer
 from shared.paging import DEFAULT_LIMIT, encode_cursor, link_next
 from shared.problem import FieldError, Problem, instant
+from shared.visibility import Principal
 from shared.web import StrictRoute
 
 router = APIRouter(prefix="/api/v1", tags=["keys and tokens"], route_class=StrictRoute)
@@ -37,6 +38,7 @@ async def post_key(request: Request, principal: SignedIn, body: KeyIn, key: Idem
     Sign in with an API key: neither a token of ten minutes nor a session of hours must become a key of a year.
     """
     require_key(request)
+    _require_standing(principal)
     await _require_kept(request)
     expires_at = instant("#/expires_at", body.expires_at)
     within = holder_of(request).origins
@@ -63,9 +65,10 @@ async def list_keys(
         require(principal, "admin")
     async with runtime_of(request).db.read() as session:
         found, last = await queries.api_keys(session, principal, person or principal.id, page_of(limit, cursor))
+        used = await queries.used(session, [each.id for each in found])
     following = encode_cursor((last,)) if last else None
     link_next(request, response, following)
-    return ListOf(data=[key_out(each) for each in found], next_cursor=following)
+    return ListOf(data=[key_out(each, used.get(each.id)) for each in found], next_cursor=following)
 
 
 @router.post("/keys/{key_id}:revoke", response_model=KeyOut, responses=problems(401, 404))
@@ -85,6 +88,7 @@ async def post_token(
     """A token of ten minutes for the key in hand; it ends with that key, and is for the same origins. Nothing is stored,
     so a repeat is harmless and makes another."""
     require_key(request)
+    _require_standing(principal)
     asked = tuple(body.scopes) if body else ()
     runtime = runtime_of(request)
     async with runtime.db.read() as session:
@@ -122,8 +126,9 @@ def key_made(key: ApiKey, text: str) -> Answer:
     return Answer(201, shown(body), NO_STORE, keep=shown(body.model_copy(update={"key": None})))
 
 
-def key_out(key: ApiKey) -> KeyOut:
-    return KeyOut.model_validate(asdict(key) | {"scopes": list(key.scopes), "origins": list(key.origins)})
+def key_out(key: ApiKey, used_at: datetime | None = None) -> KeyOut:
+    lists = {"scopes": list(key.scopes), "origins": list(key.origins)}
+    return KeyOut.model_validate(asdict(key) | lists | {"used_at": used_at})
 
 
 def require_key(request: Request) -> str:
@@ -143,6 +148,12 @@ async def key_in_hand(request: Request) -> ApiKey:
     if found is None:
         raise unauthenticated()
     return found
+
+
+def _require_standing(principal: Principal) -> None:
+    """Who has lapsed is told why nothing can be made of the key, and whom to ask."""
+    if principal.lapsed and not principal.grants:
+        require(principal, "read")
 
 
 async def _require_kept(request: Request) -> None:

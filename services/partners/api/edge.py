@@ -1,6 +1,7 @@
 """From a request to the unit of work and back: the one way in which every write of this service enters."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Any, cast
 
 from fastapi import Request
@@ -59,7 +60,8 @@ async def write(
     runtime = runtime_of(request)
 
     def unit(session: AsyncSession) -> PartnersUnitOfWork:
-        return PartnersUnitOfWork(session, runtime.clock, request.app.state.ids, actor=principal.id)
+        confirms = timedelta(days=request.app.state.settings.confirmation_days)
+        return PartnersUnitOfWork(session, runtime.clock, request.app.state.ids, actor=principal.id, confirms=confirms)
 
     sent = body.model_dump(mode="json", exclude_unset=True) if body else None
     try:

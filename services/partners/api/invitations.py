@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from services.partners import queries
 from services.partners.api.access import key_made
 from services.partners.api.edge import (
     NO_STORE,
@@ -18,6 +17,7 @@ from services.partners.api.schemas import InvitationIn, InvitationMade, Invitati
 from services.partners.commands import Invite, Redeem
 from services.partners.domain.access import Invitation
 from services.partners.handlers.invitations import invite, redeem, withdraw_invitation
+from services.partners.queries import people as queries
 from services.partners.uow import PartnersUnitOfWork
 from shared.answers import Cursor, IdempotencyKey, Limit, page_of, runtime_of
 from shared.auth import SignedIn, require

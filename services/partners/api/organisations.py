@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
-from services.partners import queries
 from services.partners.api.edge import (
     codes_of,
     problems,
@@ -30,6 +29,7 @@ from services.partners.commands import AmendOrganisation, RegisterOrganisation
 from services.partners.domain.organisations import STATUSES, Alias, Identifier, Organisation, Programme
 from services.partners.handlers.organisations import amend_organisation, register_organisation
 from services.partners.matching.resolving import SHIPPED, Candidate, because
+from services.partners.queries import organisations as queries
 from services.partners.uow import PartnersUnitOfWork
 from shared.answers import Cursor, IdempotencyKey, IfMatch, IfNoneMatch, Limit, conditional, page_of, runtime_of
 from shared.auth import Anyone, SignedIn, require

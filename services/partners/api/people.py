@@ -5,18 +5,29 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
-from services.partners import queries
 from services.partners.api.edge import (
     problems,
     shown,
     tagged,
     write,
 )
-from services.partners.api.schemas import ListOf, Me, MyPartner, PersonIn, PersonOut, PersonPatch
+from services.partners.api.schemas import (
+    ConfirmationOut,
+    ConfirmerOut,
+    ListOf,
+    Me,
+    MyPartner,
+    PersonIn,
+    PersonOut,
+    PersonPatch,
+    ToConfirm,
+)
 from services.partners.commands import AddPerson, AmendPerson
+from services.partners.domain.focal_points import CONFIRMED, confirmation
 from services.partners.domain.people import ROLES, Person
 from services.partners.events import ScopeState
 from services.partners.handlers import people as handlers
+from services.partners.queries import people as queries
 from services.partners.uow import PartnersUnitOfWork
 from shared.answers import Cursor, IdempotencyKey, IfMatch, IfNoneMatch, Limit, conditional, page_of, runtime_of
 from shared.auth import Myself, SignedIn, require
@@ -31,12 +42,16 @@ router = APIRouter(prefix="/api/v1", tags=["people"], route_class=StrictRoute)
 
 @router.get("/me", response_model=Me, responses=problems(401))
 async def get_me(request: Request, principal: Myself) -> Me:
-    """Who the key or token in hand speaks for, and what it allows."""
+    """Who the key or token in hand speaks for, what it allows, and whether a focal point's role is to be confirmed."""
+    now = runtime_of(request).clock.now()
     async with runtime_of(request).db.read() as session:
         person = await queries.person(session, principal, principal.id)
         if person is None:
             raise not_found("person")
         partners = await queries.organisations_of(session, person)
+        stands = confirmation(person, now)
+        asked = await queries.confirmers_of(session, person, now) if stands and stands.state != CONFIRMED else []
+        waiting = await queries.to_confirm(session, principal, now)
     return Me(
         id=person.id,
         name=person.name,
@@ -45,6 +60,17 @@ async def get_me(request: Request, principal: Myself) -> Me:
         roles=list(person.roles),
         scope=ScopeState.model_validate(person.scope),
         grants=sorted(principal.grants),
+        confirmation=stands
+        and ConfirmationOut(
+            state=stands.state,
+            until=stands.until,
+            confirmers=[ConfirmerOut(person=each.id, name=each.name, role=role) for each, role in asked],
+        ),
+        to_confirm=[
+            ToConfirm(person=each.id, name=each.name, until=each.confirmed_until)
+            for each in waiting
+            if each.confirmed_until
+        ],
     )
 
 
@@ -109,6 +135,17 @@ async def patch_person(
     return await write(request, principal, work, body=body)
 
 
+@router.post("/people/{person}:confirm", response_model=PersonOut, responses=problems(401, 403, 404, 409))
+async def confirm_person(request: Request, principal: SignedIn, person: str, key: IdempotencyKey = None) -> Response:
+    """A focal point goes on being one: for a year, unless set otherwise. By an administrator, or by a confirmed focal point
+    of every partner that the other posts for; never by oneself."""
+
+    async def work(uow: PartnersUnitOfWork) -> Answer:
+        return _answer(200, await handlers.confirm_person(person, principal, uow))
+
+    return await write(request, principal, work, key=key)
+
+
 @router.post("/people/{person}:deactivate", response_model=PersonOut, responses=problems(401, 403, 404, 409))
 async def deactivate_person(request: Request, principal: SignedIn, person: str, key: IdempotencyKey = None) -> Response:
     """Revoke all keys and refuse all tokens of the person (administrators). Takes no If-Match: it must work at once."""
@@ -139,7 +176,9 @@ async def erase_person(request: Request, principal: SignedIn, person: str, key: 
     async def work(uow: PartnersUnitOfWork) -> Answer:
         return _answer(200, await handlers.erase_person(person, uow))
 
-    return await write(request, principal, work, key=key)
+    answer = await write(request, principal, work, key=key)
+    await runtime_of(request).db.scrub()
+    return answer
 
 
 def _out(person: Person) -> PersonOut:

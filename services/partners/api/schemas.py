@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.partners.domain.access import KEY, SCOPES, SESSION
+from services.partners.domain.focal_points import CONFIRMED, DUE, LAPSED
 from services.partners.domain.organisations import STATUSES
 from services.partners.domain.people import ROLES
 from services.partners.events import AliasState, IdentifierState, OrganisationState, ProgrammeState, ScopeState
@@ -190,8 +191,34 @@ class PersonOut(BaseModel):
     scope: ScopeState
     active: bool
     erased: bool
+    confirmed_until: datetime | None = Field(
+        None, description="of a focal point: from then on the role gives nothing, until somebody confirms it"
+    )
     created_at: datetime
     updated_at: datetime
+
+
+class ConfirmerOut(BaseModel):
+    person: str
+    name: str | None
+    role: str = Field(description="focal_point (of your partner) or administrator")
+
+
+class ConfirmationOut(BaseModel):
+    """How it stands with one's own role as focal point."""
+
+    state: str = Field(
+        description="confirmed; due: within 30 days of its end; lapsed: the role gives nothing until somebody confirms it",
+        json_schema_extra={"enum": [CONFIRMED, DUE, LAPSED]},
+    )
+    until: datetime | None
+    confirmers: list[ConfirmerOut] = Field(description="whom to ask, once it is due")
+
+
+class ToConfirm(BaseModel):
+    person: str
+    name: str | None
+    until: datetime
 
 
 class MyPartner(BaseModel):
@@ -212,6 +239,10 @@ class Me(BaseModel):
     roles: list[str]
     scope: ScopeState
     grants: list[str] = Field(description="what the key or token in hand allows")
+    confirmation: ConfirmationOut | None = Field(description="of a focal point; null for others")
+    to_confirm: list[ToConfirm] = Field(
+        description="focal points whose role has ended or ends within 30 days, and whom you may confirm; the first 50"
+    )
 
 
 class InvitationIn(_In):
@@ -281,6 +312,11 @@ class KeyOut(BaseModel):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    used_at: datetime | None = Field(
+        None,
+        description="the hour in which partners saw it last, in `GET /keys`; activities and notifications answer for "
+        "themselves at `/held/<service>/keys`",
+    )
 
 
 class KeyMade(KeyOut):

@@ -11,7 +11,6 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from services.partners import queries
 from services.partners.api.access import key_in_hand, key_made, key_out
 from services.partners.api.edge import problems, shown, write
 from services.partners.api.schemas import (
@@ -26,6 +25,7 @@ from services.partners.api.schemas import (
 )
 from services.partners.domain.errors import Unproven
 from services.partners.handlers import sessions as handlers
+from services.partners.queries import people as queries
 from services.partners.signin.doors import Doors
 from services.partners.signin.idtokens import verified
 from services.partners.signin.passwords import LONGEST, SHORTEST, Passwords, fits

@@ -11,10 +11,11 @@ from typing import Any
 
 from services.partners.domain.errors import Fault, Invalid, conflict
 from services.partners.domain.organisations import unknown_country
+from shared.focal_points import FOCAL_POINT
 from shared.places import fold, is_country, is_region
 from shared.vocabulary import VOCABULARIES
 
-ADMINISTRATOR, COORDINATOR, FOCAL_POINT = "administrator", "coordinator", "focal_point"
+ADMINISTRATOR, COORDINATOR = "administrator", "coordinator"
 READER, DONOR, SERVICE = "reader", "donor", "service"
 ROLES = (ADMINISTRATOR, COORDINATOR, FOCAL_POINT, READER, DONOR, SERVICE)
 _FOR_A_PARTNER = frozenset({FOCAL_POINT, DONOR})
@@ -37,7 +38,8 @@ class PersonScope:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """partners: organisation ids. not_before: tokens issued earlier are refused. An erased person has no name any more."""
+    """partners: organisation ids. not_before: tokens issued earlier are refused. confirmed_until:
+    of a focal point (domain/focal_points.py). An erased person has no name any more."""
 
     id: str
     version: int
@@ -51,6 +53,7 @@ class Person:
     active: bool = True
     erased: bool = False
     not_before: datetime | None = None
+    confirmed_until: datetime | None = None
 
     @property
     def email_key(self) -> str | None:
@@ -97,7 +100,14 @@ def activated(person: Person, now: datetime) -> Person:
 def stripped(person: Person, now: datetime) -> Person:
     """The first half of erasing: deactivated, and without a name, an address, roles or partners."""
     return replace(
-        deactivated(person, now), name=None, email=None, partners=(), roles=(), scope=PersonScope(), erased=True
+        deactivated(person, now),
+        name=None,
+        email=None,
+        partners=(),
+        roles=(),
+        scope=PersonScope(),
+        confirmed_until=None,
+        erased=True,
     )
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from services.partners import events, orm
 from services.partners.commands import AddPerson, AmendPerson
+from services.partners.domain import focal_points
 from services.partners.domain import people as domain
 from services.partners.domain.errors import Fault, Invalid, Missing, Stale, conflict
 from services.partners.domain.organisations import ACTIVE
 from services.partners.domain.people import Person, PersonScope
 from services.partners.handlers.keys import revoke_keys_of
 from services.partners.uow import PartnersUnitOfWork
+from shared.visibility import Principal
 
 _person: Any = orm.PersonRow
 _invitation: Any = orm.InvitationRow
@@ -36,6 +38,7 @@ async def add_person(command: AddPerson, uow: PartnersUnitOfWork) -> Person:
     domain.check(person)
     person = replace(person, partners=await _partners(person.partners, (), uow))
     domain.check(person)
+    person = focal_points.given(person, None, uow.actor, uow.confirmed_until)
     await _check_address(person, uow)
     await uow.people.add(person)
     _tell("person.added", person, uow)
@@ -51,6 +54,7 @@ async def amend_person(command: AmendPerson, uow: PartnersUnitOfWork) -> Person:
     domain.check(after)
     after = replace(after, partners=await _partners(after.partners, before.partners, uow))
     domain.check(after)
+    after = focal_points.given(after, before, uow.actor, uow.confirmed_until)
     if replace(after, version=before.version, updated_at=before.updated_at) == before:
         return before
     await _check_address(after, uow)
@@ -60,6 +64,19 @@ async def amend_person(command: AmendPerson, uow: PartnersUnitOfWork) -> Person:
         await uow.unbind(after.id)  # it was the old address that said who this is at the provider
     await uow.people.save(after)
     _tell("person.amended", after, uow)
+    return after
+
+
+async def confirm_person(person_id: str, principal: Principal, uow: PartnersUnitOfWork) -> Person:
+    """The focal point's role holds anew from now on. Raises Missing (also for whom it is not the principal's to confirm),
+    Refused or Conflict."""
+    before = await uow.people.get(person_id)
+    known = before and (principal.person == before.id or "admin" in principal.grants)
+    if before is None or not (known or focal_points.may_confirm(principal, before)):
+        raise Missing("person")
+    after = focal_points.confirmed(before, principal, uow.confirmed_until, uow.clock.now())
+    await uow.people.save(after)
+    _tell("person.amended", after, uow, "person.confirmed")
     return after
 
 

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Delete, delete, or_
+
 from services.partners import orm
 from services.partners.domain import access
 from services.partners.domain.access import SESSION, ApiKey
@@ -16,6 +18,17 @@ _person: Any = orm.PersonRow
 
 WRONG = "This address and password do not go together here."
 STRANGER = "Nobody here has an address that your provider has verified for you. Ask an administrator for an invitation."
+
+
+KEEP_ENDED = timedelta(days=30)
+"""How long a session is still listed once it is over."""
+
+
+def ended_sessions(now: datetime) -> Delete:
+    """Sessions that have long been over may be forgotten; the audit tells of them all the same. Keys that people keep are
+    not: one that was revoked must never be taken for new (handlers/bootstrap.py)."""
+    over = or_(_api_key.expires_at < now - KEEP_ENDED, _api_key.revoked_at < now - KEEP_ENDED)
+    return delete(_api_key).where(_api_key.kind == SESSION, over)
 
 
 async def open_session(person_id: str, lifetime: timedelta, uow: PartnersUnitOfWork) -> tuple[ApiKey, str]:

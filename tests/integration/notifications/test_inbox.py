@@ -239,3 +239,21 @@ async def test_wrong_parameters_are_named(service: Service, bus: MemoryBus) -> N
         answer = await service.get("/api/v1/inbox", NORA, **params)
         assert answer.status_code == 400
         assert answer.json()["errors"][0]["pointer"] == f"?{next(iter(params))}"
+
+
+async def test_what_a_person_did_with_alerts_is_held_and_told_to_that_person(service: Service, bus: MemoryBus) -> None:
+    red = plan_fact("plan_9", owner=INTERPOL)
+    await post(service, bus, ONE, TWO, red, alert_fact("alrt_1", [ONE, TWO]), alert_fact("alrt_9", [ONE, red]))
+    for alert in ("alrt_1", "alrt_9"):
+        assert (await mark(service, NORA, alert, "read")).status_code == 200
+
+    async def told(who: Person, about: Person) -> list[str] | int:
+        answer = await service.get(f"/api/v1/held/notifications/people/{about.id}", who)
+        if answer.status_code != 200:
+            return answer.status_code
+        return [each["alert"] for each in answer.json()["data"] if each["kind"] == "inbox"]
+
+    assert await told(NORA, NORA) == ["alrt_1", "alrt_9"]
+    assert [await told(who, NORA) for who in (IVAN, RITA, CORA)] == [404, 404, 404]
+    await post(service, bus, plan_fact("plan_9", 2, "plan.relabelled", owner=INTERPOL, tlp="RED", people=[NORA.id]))
+    assert await told(NORA, NORA) == ["alrt_1"]

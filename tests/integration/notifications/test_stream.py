@@ -214,6 +214,29 @@ async def test_a_revoked_key_ends_its_stream(database_url: str, bus: MemoryBus) 
             assert answer.status_code == 401
 
 
+@pytest.mark.parametrize("why", ["key revoked", "role not confirmed in time"])
+async def test_a_stream_on_which_nothing_happens_ends_as_well(database_url: str, bus: MemoryBus, why: str) -> None:
+    """Long before the next sign of life: nobody listens on for want of news."""
+    async with running(database_url, bus=bus, heartbeat_seconds=3600) as service, served(service.app) as url:
+        reader, other = Reader(), Reader()
+        async with opened(url, NORA) as answer, opened(url, None) as unharmed:
+            await streaming(service, 2)
+            async with service.db.write() as session:
+                if why == "key revoked":
+                    await session.execute(
+                        update(known.api_key).where(known.api_key.c.person == NORA.id).values(revoked=True)
+                    )
+                else:
+                    at = service.runtime.clock.now()
+                    await session.execute(
+                        update(known.person).where(known.person.c.id == NORA.id).values(confirmed_until=at)
+                    )
+            async with asyncio.timeout(60):
+                assert [message.event async for message in reader.messages(answer)] == ["stream.ended"]
+            await publish(bus, plan_fact("plan_1", tlp="CLEAR"))
+            assert shown((await take(other, unharmed, 1))[0].content) == "plan.posted plan_1"
+
+
 async def test_what_a_person_may_see_changes_while_they_listen(database_url: str, bus: MemoryBus) -> None:
     async with (
         running(database_url, bus=bus, recheck_seconds=0.1) as service,

@@ -268,3 +268,21 @@ async def test_a_token_ends_with_the_key_it_was_asked_for_with(house: House) -> 
     assert await grants(house, token) == ["post", "read"]
     assert (await house.call("POST", f"{KEYS}/{mine}:revoke", key=key)).status_code == 200
     assert await grants(house, token) == 401
+
+
+async def test_a_key_says_when_it_was_last_used_to_its_owner_and_to_administrators(house: House) -> None:
+    person, key = await house.joined(**FOCAL)
+    _, other = await house.joined(**FOCAL)
+    idle = await house.made(KEYS, {"label": "idle"}, key=key)
+    house.clock.advance(3 * 3600 + 1700)
+    assert await grants(house, key) == ["post", "read"]
+    await house.app.state.authenticator.use.flush()
+    hour = (NOW + timedelta(hours=3)).isoformat().replace("+00:00", "Z")
+    for path, who in ((KEYS, key), (f"{KEYS}?person={person}", BOOTSTRAP_KEY)):
+        listed = (await house.call("GET", path, key=who)).json()["data"]
+        assert {each["id"] == idle["id"]: each["used_at"] for each in listed} == {True: None, False: hour}
+    held = "/api/v1/held/partners/keys"
+    told = (await house.call("GET", held, key=key)).json()["data"]
+    assert {each["key"]: each["used_at"] for each in told} == {each["id"]: each["used_at"] for each in listed}
+    assert (await house.call("GET", f"{held}?person={person}")).json()["data"] == told
+    assert (await house.call("GET", f"{held}?person={person}", key=other)).status_code == 403

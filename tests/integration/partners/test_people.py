@@ -22,6 +22,8 @@ async def test_who_am_i(house: House) -> None:
         "roles": ["focal_point"],
         "scope": {"countries": [], "regions": [], "themes": []},
         "grants": ["post", "read"],
+        "confirmation": {"state": "confirmed", "until": "2027-11-02T09:00:00Z", "confirmers": []},
+        "to_confirm": [],
     }
     assert (await house.call("GET", "/api/v1/me", key=None)).status_code == 401
 

@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import select
 
-from services.partners import orm, queries, uow
+from services.partners import orm, uow
+from services.partners.queries import organisations as queries
 from tests.integration.partners.harness import House, Houses, pointers
 
 PATH = "/api/v1/organisations:resolve"

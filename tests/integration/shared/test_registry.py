@@ -308,3 +308,40 @@ def test_api_keys_are_long_and_only_their_hash_is_kept() -> None:
     assert all(key.startswith("cvn_") and len(key) >= 4 + 27 for key in keys), "160 random bits are 27 characters"
     assert hash_api_key(API_KEY) != API_KEY
     assert len(hash_api_key(API_KEY)) == 64
+
+
+async def test_a_focal_point_is_one_until_the_instant_that_was_told(registry: Registry) -> None:
+    """Decided when somebody asks, by the clock: nothing has to happen at that instant."""
+    until = NOW + timedelta(days=30)
+    await registry.person(2, roles=["focal_point"], confirmed_until=until.isoformat())
+    registry.clock.advance(30 * 24 * 3600 - 1)
+    before = await registry.who()
+    assert (before.roles, before.partners, before.lapsed) == ({"focal_point"}, {"org_unodc"}, False)
+    token = registry.token({"read", "post"})
+    registry.clock.advance(1)
+    for credential in (API_KEY, token):
+        after = await registry.who(credential)
+        assert (after.person, after.roles, after.partners, after.grants) == ("per_nora", set(), set(), set())
+        assert after.lapsed
+    with pytest.raises(Problem) as told:
+        require(after, "read")
+    assert told.value.status == 403
+    assert "confirmed" in told.value.detail
+    await registry.person(3, roles=["focal_point"], confirmed_until=(until + timedelta(days=1)).isoformat())
+    assert (await registry.who()).grants == GRANTS["focal_point"]
+
+
+@pytest.mark.parametrize(
+    ("role", "partners"),
+    [("coordinator", set()), ("administrator", set()), ("reader", {"org_unodc"}), ("donor", {"org_unodc"})],
+)
+async def test_another_role_keeps_what_is_its_own(registry: Registry, role: str, partners: set[str]) -> None:
+    await registry.person(2, roles=["focal_point", role], confirmed_until=NOW.isoformat())
+    found = await registry.who()
+    assert (found.roles, found.grants, found.partners) == ({role}, GRANTS[role], partners)
+
+
+async def test_facts_from_before_there_was_such_a_time_set_no_end(registry: Registry) -> None:
+    await registry.person(2, roles=["focal_point"])
+    registry.clock.advance(10 * 365 * 24 * 3600)
+    assert (await registry.who()).grants == GRANTS["focal_point"]

@@ -28,7 +28,19 @@ class Handler(BaseHTTPRequestHandler):
         self.take()
         lists = {"/api/v1/plans/plan_1/history": VERSIONS, "/api/v1/keys": [KEY | {"key": None}]}
         path = self.path.partition("?")[0]
-        self.answer(200, {"data": lists[path], "next_cursor": None} if path in lists else PLAN)
+        if path.startswith("/api/v1/held/"):
+            self.answer(200, self.held(*path.split("/")[4:6]))
+        else:
+            self.answer(200, {"data": lists[path], "next_cursor": None} if path in lists else PLAN)
+
+    def held(self, service: str, noun: str) -> Any:
+        """Of partners two pages; each service saw the key at another hour."""
+        if noun == "keys":
+            hour = {"partners": None, "activities": "2027-01-01T09:00:00Z", "notifications": "2027-01-01T07:00:00Z"}
+            return {"data": [{"key": "key_1", "used_at": hour[service]}]}
+        second = "cursor=" in self.path
+        row = {"kind": "key" if second else "person", "id": service}
+        return {"data": [row], "next_cursor": "c" if service == "partners" and not second else None}
 
     def do_POST(self) -> None:
         self.take()
@@ -134,6 +146,7 @@ def test_a_key_is_shown_once_listed_without_and_ended(run: Any, capsys: pytest.C
     assert run("keys", "list") == 0
     printed = capsys.readouterr()
     assert "cvn_abc" in printed.out
+    assert "2027-01-01T09:00:00Z" in printed.out  # the latest that any service saw
     assert "secret" not in printed.out
     assert run("keys", "revoke", "key_1", "--json") == 0
     assert json.loads(capsys.readouterr().out)["id"] == "key_1"
@@ -152,3 +165,28 @@ def test_migrating_tells_which_service_it_is_at(
         "[2/3] partners",
         "[3/3] notifications",
     ]
+
+
+def test_an_export_asks_every_service_to_the_last_page_and_is_one_document(
+    run: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run("people", "export", "per_1") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["about"] == {"person": "per_1"}
+    assert found["held"] == {
+        "partners": {"person": [{"id": "partners"}], "key": [{"id": "partners"}]},
+        "activities": {"person": [{"id": "activities"}]},
+        "notifications": {"person": [{"id": "notifications"}]},
+    }
+    file = tmp_path / "held.json"
+    assert run("partners", "export", "unodc", "--file", str(file)) == 0
+    assert json.loads(file.read_text())["about"] == {"partner": "plan_1"}  # the id, whatever was typed
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert run("partners", "export", "unodc", "--file", str(file)) == 1
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_a_focal_point_is_confirmed(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("people", "confirm", "per_1") == 0
+    assert Handler.seen[-1][:2] == ("POST", "/api/v1/people/per_1:confirm")
+    assert "focal point until" in capsys.readouterr().out

@@ -223,6 +223,7 @@ def upgrade() -> None:
         sa.Column("origins", Json, nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=True),
         sa.Column("revoked", sa.Boolean(), nullable=False),
+        sa.Column("used_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_known_api_key")),
         sa.UniqueConstraint("hash", name=op.f("uq_known_api_key_hash")),
     )
@@ -253,6 +254,7 @@ def upgrade() -> None:
         sa.Column("scope", Json, nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("not_before", UtcDateTime(), nullable=True),
+        sa.Column("confirmed_until", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_known_person")),
     )
     op.create_table(

@@ -204,6 +204,7 @@ def upgrade() -> None:
         sa.Column("origins", JSON, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=True),
         sa.Column("revoked", sa.Boolean(), nullable=False),
+        sa.Column("used_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_known_api_key"),
         sa.UniqueConstraint("hash", name="uq_known_api_key_hash"),
     )
@@ -232,6 +233,7 @@ def upgrade() -> None:
         sa.Column("scope", JSON, nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("not_before", INSTANT, nullable=True),
+        sa.Column("confirmed_until", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_known_person"),
     )
     op.create_table(

@@ -1,35 +1,27 @@
-"""What can be read of the registry. Who asks is a parameter everywhere; the routes say who may ask at all."""
+"""Organisations, and which of them a written name means: public, both."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Text, cast, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.partners import orm
-from services.partners.domain.access import ApiKey, Invitation, SigningKey
 from services.partners.domain.organisations import GOVERNMENT, Organisation
-from services.partners.domain.people import Person
 from services.partners.matching import resolving
 from services.partners.matching.levels import Where
 from services.partners.matching.reading import keys_of, parts_of, read_name, short_names
-from services.partners.uow import api_key_of, invitation_of, organisation_of, person_of, signing_key_of
+from services.partners.queries.rows import lists, paged
+from services.partners.uow import organisation_of
 from shared.paging import Page
 from shared.places import fold
-from shared.tokens import public_part
-from shared.visibility import Affair, Principal
+from shared.visibility import Principal
 
 # SQLModel's class attributes are typed as the values of a row; in statements they are columns.
 _organisation: Any = orm.OrganisationRow
 _name_key: Any = orm.NameKeyRow
-_person: Any = orm.PersonRow
-_api_key: Any = orm.ApiKeyRow
-_invitation: Any = orm.InvitationRow
-_password: Any = orm.PasswordRow
-_signing_key: Any = orm.SigningKeyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +44,11 @@ async def organisations(
     if asked.statuses:
         statement = statement.where(_organisation.status.in_(asked.statuses))
     if asked.countries:
-        works_in = [_lists(_organisation.countries, code) for code in sorted(asked.countries)]
+        works_in = [lists(_organisation.countries, code) for code in sorted(asked.countries)]
         statement = statement.where(or_(_organisation.country.in_(asked.countries), *works_in))
     if text := fold(asked.text):
         statement = statement.where(_organisation.searchable.contains(text, autoescape=True))
-    rows, following = await _page(session, statement, _organisation.slug, page)
+    rows, following = await paged(session, statement, _organisation.slug, page)
     return [organisation_of(row) for row in rows], following
 
 
@@ -195,127 +187,3 @@ def _named(organisation: Organisation) -> resolving.Named:
         names += [("programme", programme.name), ("programme", programme.code)]
     where = Where(organisation.country, frozenset(organisation.countries), organisation.type == GOVERNMENT)
     return resolving.Named(organisation.id, tuple(dict.fromkeys(names)), acronyms, where, organisation.status)
-
-
-async def people(
-    session: AsyncSession, _: Principal, page: Page, *, role: str | None = None, partner: str | None = None
-) -> tuple[list[Person], str | None]:
-    """In the order in which they were added. For administrators: the route sees to it."""
-    statement = select(_person)
-    if role:
-        statement = statement.where(_lists(_person.roles, role))
-    if partner:
-        statement = statement.where(_lists(_person.partners, partner))
-    rows, following = await _page(session, statement, _person.id, page)
-    return [person_of(row) for row in rows], following
-
-
-async def person(session: AsyncSession, principal: Principal, person_id: str) -> Person | None:
-    """Oneself, or for an administrator anybody; None for whoever is not there or not to be seen."""
-    if person_id != principal.person and "admin" not in principal.grants:
-        return None
-    row = (await session.execute(select(_person).where(_person.id == person_id))).scalars().first()
-    return row and person_of(row)
-
-
-async def organisations_of(session: AsyncSession, person: Person) -> list[Organisation]:
-    found = await session.execute(select(_organisation).where(_organisation.id.in_(person.partners)))
-    by_id = {row.id: organisation_of(row) for row in found.scalars()}
-    return [by_id[each] for each in person.partners if each in by_id]
-
-
-async def api_keys(session: AsyncSession, _: Principal, person_id: str, page: Page) -> tuple[list[ApiKey], str | None]:
-    rows, following = await _page(session, select(_api_key).where(_api_key.person == person_id), _api_key.id, page)
-    return [api_key_of(row) for row in rows], following
-
-
-async def password_of(session: AsyncSession, person_id: str) -> str | None:
-    """The hash. For verifying only."""
-    return (await session.execute(select(_password.hash).where(_password.person == person_id))).scalar_one_or_none()
-
-
-async def sign_in_of(session: AsyncSession, email_key: str) -> tuple[str, str] | None:
-    """Who has this address and a password: person id and hash. For verifying only."""
-    statement = select(_person.id, _password.hash).join(_password, _password.person == _person.id)
-    row = (await session.execute(statement.where(_person.email_key == email_key, _person.active))).first()
-    return None if row is None else (row[0], row[1])
-
-
-async def key_by_hash(session: AsyncSession, key_hash: str) -> ApiKey | None:
-    row = (await session.execute(select(_api_key).where(_api_key.hash == key_hash))).scalars().first()
-    return row and api_key_of(row)
-
-
-async def came_of_invitation(session: AsyncSession, key: ApiKey) -> bool:
-    """Whether the key is the one that a redeemed invitation gave."""
-    found = await session.execute(
-        select(_invitation.id).where(_invitation.person == key.person, _invitation.key == key.id)
-    )
-    return found.first() is not None
-
-
-async def invitations(
-    session: AsyncSession, _: Principal, page: Page, *, person: str | None = None
-) -> tuple[list[Invitation], str | None]:
-    statement = select(_invitation)
-    if person:
-        statement = statement.where(_invitation.person == person)
-    rows, following = await _page(session, statement, _invitation.id, page)
-    return [invitation_of(row) for row in rows], following
-
-
-async def invitation(session: AsyncSession, _: Principal, invitation_id: str) -> Invitation | None:
-    row = (await session.execute(select(_invitation).where(_invitation.id == invitation_id))).scalars().first()
-    return row and invitation_of(row)
-
-
-async def signing_keys(session: AsyncSession) -> list[SigningKey]:
-    """With their private parts: for signing only."""
-    found = await session.execute(select(_signing_key).order_by(_signing_key.id))
-    return [signing_key_of(row) for row in found.scalars()]
-
-
-async def key_set(session: AsyncSession, _: Principal, now: datetime) -> dict[str, Any]:
-    """RFC 7517: the public parts of all keys that verifiers accept now, those that do not sign yet included."""
-    keys = await signing_keys(session)
-    return {"keys": [public_part(key.jwk) for key in keys if key.published(now)]}
-
-
-def _lists(column: Any, code: str) -> Any:
-    """Whether a JSON list of plain codes holds this one; the same words on both databases."""
-    return cast(column, Text).contains(f'"{code}"', autoescape=True)
-
-
-async def _page(session: AsyncSession, statement: Any, order: Any, page: Page) -> tuple[Sequence[Any], str | None]:
-    if page.after:
-        statement = statement.where(order > page.after[0])
-    rows = (await session.execute(statement.order_by(order).limit(page.limit + 1))).scalars().all()
-    return (rows[: page.limit], getattr(rows[page.limit - 1], order.key)) if len(rows) > page.limit else (rows, None)
-
-
-class PartnerAffairs:
-    """What rows of the audit are about: an organisation, or a person with their keys and invitations."""
-
-    def may_concern(self, principal: Principal) -> ColumnElement[bool]:
-        of_partner = [_lists(_person.partners, partner) for partner in sorted(principal.partners)]
-        people = select(_person.id).where(or_(_person.id == principal.person, *of_partner))
-        subject = orm.kernel.audit.c.subject
-        return or_(
-            subject.in_(sorted(principal.partners)),
-            subject.in_(people),
-            subject.in_(select(_api_key.id).where(_api_key.person.in_(people))),
-            subject.in_(select(_invitation.id).where(_invitation.person.in_(people))),
-        )
-
-    async def of(self, session: AsyncSession, rows: Sequence[Row[Any]]) -> list[Affair | None]:
-        people = {str(row.detail.get("person", row.subject)) for row in rows}
-        found = await session.execute(select(_person.id, _person.partners).where(_person.id.in_(sorted(people))))
-        partners = {row.id: frozenset(row.partners) for row in found}
-
-        def affair(row: Row[Any]) -> Affair:
-            if row.subject.startswith("org_"):
-                return Affair(partners=frozenset({row.subject}))
-            person = str(row.detail.get("person", row.subject))
-            return Affair(partners=partners.get(person, frozenset()), people=frozenset({person}))
-
-        return [affair(row) for row in rows]
