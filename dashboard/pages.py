@@ -60,6 +60,15 @@ async def plans(site: Site, _: Request, visit: Visit) -> Response:
     return site.page("plans.html", visit, plans=found, names=names, words=words, most=LONGEST_LIST)
 
 
+async def calendar(site: Site, request: Request, visit: Visit) -> Response:
+    """The list as a file; `/api/v1/plans.ics` takes no cookie, so that this is how a browser gets more than the public."""
+    async with site.api(visit.key) as api:
+        found = await api.plans.calendar(**request.query_params)
+    return Response(
+        found, media_type="text/calendar", headers={"Content-Disposition": 'attachment; filename="plans.ics"'}
+    )
+
+
 async def plan(site: Site, request: Request, visit: Visit) -> Response:
     async with site.api(visit.key) as api:
         found = await api.plans.get(request.path_params["plan"])
@@ -271,6 +280,7 @@ ROUTES: tuple[tuple[str, str, Page, bool], ...] = (
     ("GET", "/join/{code}", join, False),
     ("POST", "/join/{code}", redeem, False),
     ("GET", "/plans", plans, False),
+    ("GET", "/plans.ics", calendar, False),
     ("GET", "/plans/new", new_plan, True),
     ("POST", "/plans/new", post_plan, True),
     ("GET", "/plans/{plan}", plan, False),

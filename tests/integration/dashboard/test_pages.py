@@ -2,10 +2,12 @@
 
 import secrets
 
+import httpx
 import pytest
 
 from tests.integration.dashboard.browser import Browser
 from tests.integration.dashboard.conftest import House, until
+from tests.support import ics
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -292,6 +294,28 @@ async def test_plans_for_everybody_are_seen_without_signing_in(house: House) -> 
     page = await house.browser().get("/plans")
     assert title in page.text
     assert f"Not {title}" not in page.text
+
+
+async def test_the_list_leads_to_a_calendar_of_what_one_may_see(house: House) -> None:
+    """By the session, for the API takes no cookie; and without one what everybody sees."""
+    body = {"title": "For calendars", "type": "training", "start": "2032-05-05", "venues": [{"country": "TON"}]}
+    for label in ("CLEAR", "GREEN", "RED"):
+        await house.client("una").plans.post(body, title=label, tlp=label)
+    told = {}
+    for name, browser in (("una", await signed_in(house, "una")), ("nobody", house.browser())):
+        page = await browser.get("/plans")
+        assert "/plans.ics" in [attributes.get("href") for tag, attributes in page.elements if tag == "a"]
+        await browser.get("/plans.ics?country=TON")
+        assert browser.answer.headers["content-type"].startswith("text/calendar")
+        assert "default-src 'none'" in browser.answer.headers["content-security-policy"]
+        told[name] = {event["SUMMARY"] for event in ics.events(browser.answer.content)}
+    assert told == {"una": {"CLEAR", "GREEN"}, "nobody": {"CLEAR"}}
+    public = httpx.AsyncClient(transport=httpx.ASGITransport(house.app), base_url="http://convene")
+    answer = await public.get("/api/v1/plans.ics?country=TON")
+    assert [event["SUMMARY"] for event in ics.events(answer.content)] == ["CLEAR"]
+    await browser.get("/plans.ics?country=Narnia")
+    assert browser.answer.status_code == 400
+    assert browser.answer.headers["content-type"].startswith("text/html")
 
 
 async def test_every_page_is_strict_and_has_no_script(house: House) -> None:
