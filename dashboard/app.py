@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from dashboard.sessions import Forged, Sessions, Visit
 from dashboard.settings import DashboardSettings, decode_key
-from dashboard.words import BANDS, CONTACTS, LABELS, OVERLAPS, VERDICTS, dates, place
+from dashboard.words import BANDS, CONTACTS, LABELS, OVERLAPS, VERDICTS, dates, place, readers
 
 HERE = Path(__file__).parent
 MAX_FORM = 200_000
@@ -61,6 +61,7 @@ class Site:
             "demo_clock": settings.demo_clock,
             "place": place,
             "dates": dates,
+            "readers": readers,
             "LABELS": LABELS,
             "BANDS": BANDS,
             "OVERLAPS": OVERLAPS,

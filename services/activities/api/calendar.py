@@ -20,7 +20,7 @@ from services.activities.domain.plan import Plan
 from services.activities.queries.calendar import MOST, names_of_partners, plans_in_calendar
 from shared.answers import IfNoneMatch
 from shared.auth import Anyone
-from shared.countries import country_name
+from shared.countries import country_name, region_name
 from shared.etags import etag, unchanged
 from shared.filters import Filtered
 from shared.periods import Period, unit
@@ -145,8 +145,12 @@ def _description(plan: Plan, period: Period, names: Mapping[str, str]) -> Iterab
     yield f"Partner: {owner}"
     if others:
         yield f"With: {', '.join(others)}"
-    if content.beneficiary_countries:
-        yield f"For: {', '.join(map(country_name, content.beneficiary_countries))}"
+    beneficiaries = [
+        *map(country_name, content.beneficiary_countries),
+        *map(region_name, content.beneficiary_regions),
+    ]
+    if beneficiaries:
+        yield f"For: {', '.join(beneficiaries)}"
     if content.description:
         cut = len(content.description) > LONGEST
         yield ""

@@ -1,11 +1,12 @@
 """The pages as somebody without scripts and without a terminal meets them."""
 
+import re
 import secrets
 
 import httpx
 import pytest
 
-from tests.integration.dashboard.browser import Browser
+from tests.integration.dashboard.browser import Browser, Reader
 from tests.integration.dashboard.conftest import House, until
 from tests.support import ics
 
@@ -155,6 +156,42 @@ async def test_the_form_asks_for_little_and_says_who_will_see_it(house: House) -
     assert form.values["tlp"] == ["AMBER"]
     for words in ("Everybody, without signing in", "Every signed-in partner", "Only the people named on the plan"):
         assert words in page.text
+
+
+async def test_the_form_names_who_will_see_the_plan_before_it_is_posted(house: House) -> None:
+    """Without a script, and by the registry's own reading of the names; a mistake is said, and nothing is lost or posted."""
+    browser = await signed_in(house, "una")
+    before = [each.id async for each in house.client("una").plans.list()]
+    page = await browser.get("/plans/new")
+    assert seen_by(page, "AMBER+STRICT") == "UNODC, 1 coordinator, looking after the world"
+    look = {"look": "1"}
+    typed = {"title": "", "countries": "Fiji", "partners": "world-bank (StAR)\nA club of ours", "tlp": "RED"}
+    page = await browser.submit("/plans/new", look, **typed)
+    assert browser.answer.status_code == 200
+    assert {label: seen_by(page, label) for label in ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")} == {
+        "CLEAR": "",
+        "GREEN": "every partner, 1 coordinator, looking after the world",
+        "AMBER": "UNODC, WBG, 1 coordinator, looking after the world",
+        "AMBER+STRICT": "UNODC, 1 coordinator, looking after the world",
+        "RED": "you alone",
+    }
+    form = next(form for form in page.forms if form.action == "/plans/new")
+    assert form.values["tlp"] == ["RED"]
+    assert "so that they do not see it as a partner: A club of ours ." in page.text
+    assert form.values["partners"] == [typed["partners"]]
+    page = await browser.submit("/plans/new", look, status="draft")
+    assert seen_by(page, "GREEN") == "UNODC"
+    page = await browser.submit("/plans/new", look, countries="Atlantis")
+    assert [attributes["name"] for _, attributes in page.elements if "aria-invalid" in attributes] == ["countries"]
+    assert "As the form is now" not in page.text
+    assert [each.id async for each in house.client("una").plans.list()] == before
+
+
+def seen_by(page: Reader, label: str) -> str:
+    """What stands below one label of the form."""
+    after = page.text.partition(f" {label} : ")[2]
+    own = re.split(r" (?:CLEAR|GREEN|AMBER|AMBER\+STRICT|RED) : | Named in words| Show who will see it", after)[0]
+    return own.partition("As the form is now: ")[2].strip()
 
 
 async def test_a_plan_is_posted_once_however_often_the_button_is_pressed(house: House) -> None:

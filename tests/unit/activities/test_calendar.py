@@ -39,10 +39,11 @@ def test_a_plan_of_whole_days() -> None:
         url="https://example.org/a,b;c",
         partners=(Party("org_2", None, "implementer"), Party(None, "Academy", "host")),
         beneficiary_countries=("LKA",),
+        beneficiary_regions=("034",),
         description="For officers.",
     )
     assert event.pop("DESCRIPTION").splitlines() == [
-        "TLP:CLEAR", "Partner: UNODC", "With: World Bank, Academy", "For: Sri Lanka", "", "For officers."
+        "TLP:CLEAR", "Partner: UNODC", "With: World Bank, Academy", "For: Sri Lanka, Southern Asia", "", "For officers."
     ]  # fmt: skip
     assert event == {
         "UID": "plan_01",
