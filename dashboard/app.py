@@ -1,6 +1,7 @@
 """The pages as an ASGI application: routes, cookies, strict headers, and errors as pages that say what to do."""
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -35,13 +36,25 @@ class TooLarge(Exception):
     """The form is longer than any of ours."""
 
 
+_visitor: ContextVar[str | None] = ContextVar("visitor", default=None)
+"""`X-Forwarded-For` of the request that is being answered."""
+
+
+def _came_from(request: Request) -> str | None:
+    before, client = request.headers.getlist("x-forwarded-for"), request.client
+    return ", ".join([*before, client.host]) if client else None
+
+
 class _Shared(httpx.AsyncBaseTransport):
-    """One transport for all clients: closing a client must not close it."""
+    """One transport for all clients: closing a client must not close it. It tells the API on whose behalf it asks, so that
+    limits by address are the visitor's and not those of all visitors together."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if visitor := _visitor.get():
+            request.headers["X-Forwarded-For"] = visitor
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -72,17 +85,9 @@ class Site:
     def api(self, key: str | None) -> AsyncConvene:
         return AsyncConvene(self._url, key, tries=2, timeout=20, transport=self._transport)
 
-    async def ask(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None, request: Request | None = None
-    ) -> dict[str, Any]:
-        """What the client has no name for. request: on whose behalf, so that the API knows where it comes from.
-
-        Raises ConveneError, Unreachable.
-        """
+    async def ask(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> dict[str, Any]:
+        """What the client has no name for. Raises ConveneError, Unreachable."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        if request is not None and request.client:
-            before = request.headers.get("x-forwarded-for")
-            headers["X-Forwarded-For"] = f"{before}, {request.client.host}" if before else request.client.host
         try:
             async with httpx.AsyncClient(base_url=self._url, transport=self._transport, timeout=20) as http:
                 answer = await http.request(method, path, json=body, headers=headers)
@@ -150,6 +155,7 @@ def build(settings: DashboardSettings, *, transport: httpx.AsyncBaseTransport | 
 def _guarded(site: Site, page: Page, signed_in: bool) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         visit = site.sessions.visit(request)
+        _visitor.set(_came_from(request))
         try:
             if signed_in and visit.key is None:
                 response = site.page(

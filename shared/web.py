@@ -78,7 +78,7 @@ def make_app(
     app.add_middleware(TraceRequests)
     app.add_middleware(LimitBody, limit=max_body_bytes)
     if rates:
-        app.add_middleware(LimitRates, rates=rates, clock=clock or SystemClock())
+        app.add_middleware(LimitRates, rates=rates, clock=clock or SystemClock(), refused=_count_refusal)
     app.add_middleware(Cors)  # outermost: a page may read what refuses it, too
     return app
 
