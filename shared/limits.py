@@ -92,7 +92,7 @@ class LimitRates:
     """429 with `Retry-After` for requests to the API beyond the rates. refused: told of each."""
 
     def __init__(
-        self, app: ASGIApp, rates: Rates, clock: Clock, refused: Callable[[Scope, int], None] = lambda *_: None
+        self, app: ASGIApp, rates: Rates, clock: Clock, refused: Callable[[Scope, int], None] | None = None
     ) -> None:
         self._app, self._rates, self._refused = app, rates, refused
         self._holders, self._public = Buckets.per_minute(rates.holder, clock), Buckets.per_minute(rates.public, clock)
@@ -111,7 +111,8 @@ class LimitRates:
         if wait:
             if holder:
                 scope.setdefault("state", {})["principal"] = holder
-            self._refused(scope, 429)
+            if self._refused:
+                self._refused(scope, 429)
             await _refused(wait)(scope, receive, send)
             return
         buckets.take(name)
