@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from dashboard.sessions import Forged, Sessions, Visit
 from dashboard.settings import DashboardSettings, decode_key
@@ -145,11 +146,20 @@ def build(settings: DashboardSettings, *, transport: httpx.AsyncBaseTransport | 
     routes = [
         Route(path, _guarded(site, page, signed_in), methods=[method]) for method, path, page, signed_in in ROUTES
     ]
-    static = StaticFiles(directory=HERE / "static")
+    static = _Files(directory=HERE / "static")
     app = Starlette(routes=[*routes, Mount("/static", static)])
     app.add_exception_handler(404, _not_found(site))
     app.add_exception_handler(405, _not_found(site))
     return app
+
+
+class _Files(StaticFiles):
+    """Files as what they are."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
 
 
 def _guarded(site: Site, page: Page, signed_in: bool) -> Callable[[Request], Awaitable[Response]]:

@@ -355,6 +355,24 @@ async def test_the_list_leads_to_a_calendar_of_what_one_may_see(house: House) ->
     assert browser.answer.headers["content-type"].startswith("text/html")
 
 
+STRICT = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+async def test_a_form_of_ours_that_another_site_sends_does_nothing(house: House) -> None:
+    """With our own token in it and our cookies: the browser says where it was sent from."""
+    browser = await signed_in(house, "una")
+    await browser.get("/plans/new")
+    form = next(form for form in browser.page.forms if form.action == "/plans/new")
+    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 422)):
+        answer = await browser._http.post("/plans/new", data=form.values, headers={"Sec-Fetch-Site": site})
+        assert answer.status_code == status, site
+
+
 async def test_every_page_is_strict_and_has_no_script(house: House) -> None:
     browser = await signed_in(house, "cora")
     for path in ("/", "/plans", "/plans/new", "/alerts", "/alerts?status=all", "/join/x", "/nonsense", "/plans/plan_x"):
@@ -363,12 +381,15 @@ async def test_every_page_is_strict_and_has_no_script(house: House) -> None:
         assert "default-src 'none'" in policy
         assert "script-src" not in policy
         assert "frame-ancestors 'none'" in policy
+        for name, value in STRICT.items():
+            assert browser.answer.headers[name] == value, (path, name)
         tags = {tag for tag, _ in page.elements}
         assert not tags & {"script", "style", "iframe", "img"}, path
         assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
         assert not [attributes for _, attributes in page.elements if "style" in attributes]
     assert (await browser.get("/static/convene.css")) is not None
     assert browser.answer.headers["content-type"].startswith("text/css")
+    assert browser.answer.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_every_field_has_a_label(house: House) -> None:
