@@ -1,6 +1,7 @@
 """The pages as an ASGI application: routes, cookies, strict headers, and errors as pages that say what to do."""
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from dashboard.sessions import Forged, Sessions, Visit
 from dashboard.settings import DashboardSettings, decode_key
-from dashboard.words import BANDS, CONTACTS, LABELS, OVERLAPS, VERDICTS, dates, place
+from dashboard.words import BANDS, CONTACTS, LABELS, OVERLAPS, VERDICTS, dates, place, readers
 
 HERE = Path(__file__).parent
 MAX_FORM = 200_000
@@ -35,13 +37,25 @@ class TooLarge(Exception):
     """The form is longer than any of ours."""
 
 
+_visitor: ContextVar[str | None] = ContextVar("visitor", default=None)
+"""`X-Forwarded-For` of the request that is being answered."""
+
+
+def _came_from(request: Request) -> str | None:
+    before, client = request.headers.getlist("x-forwarded-for"), request.client
+    return ", ".join([*before, client.host]) if client else None
+
+
 class _Shared(httpx.AsyncBaseTransport):
-    """One transport for all clients: closing a client must not close it."""
+    """One transport for all clients: closing a client must not close it. It tells the API on whose behalf it asks, so that
+    limits by address are the visitor's and not those of all visitors together."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if visitor := _visitor.get():
+            request.headers["X-Forwarded-For"] = visitor
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -61,6 +75,7 @@ class Site:
             "demo_clock": settings.demo_clock,
             "place": place,
             "dates": dates,
+            "readers": readers,
             "LABELS": LABELS,
             "BANDS": BANDS,
             "OVERLAPS": OVERLAPS,
@@ -71,17 +86,9 @@ class Site:
     def api(self, key: str | None) -> AsyncConvene:
         return AsyncConvene(self._url, key, tries=2, timeout=20, transport=self._transport)
 
-    async def ask(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None, request: Request | None = None
-    ) -> dict[str, Any]:
-        """What the client has no name for. request: on whose behalf, so that the API knows where it comes from.
-
-        Raises ConveneError, Unreachable.
-        """
+    async def ask(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> dict[str, Any]:
+        """What the client has no name for. Raises ConveneError, Unreachable."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        if request is not None and request.client:
-            before = request.headers.get("x-forwarded-for")
-            headers["X-Forwarded-For"] = f"{before}, {request.client.host}" if before else request.client.host
         try:
             async with httpx.AsyncClient(base_url=self._url, transport=self._transport, timeout=20) as http:
                 answer = await http.request(method, path, json=body, headers=headers)
@@ -139,16 +146,26 @@ def build(settings: DashboardSettings, *, transport: httpx.AsyncBaseTransport | 
     routes = [
         Route(path, _guarded(site, page, signed_in), methods=[method]) for method, path, page, signed_in in ROUTES
     ]
-    static = StaticFiles(directory=HERE / "static")
+    static = _Files(directory=HERE / "static")
     app = Starlette(routes=[*routes, Mount("/static", static)])
     app.add_exception_handler(404, _not_found(site))
     app.add_exception_handler(405, _not_found(site))
     return app
 
 
+class _Files(StaticFiles):
+    """Files as what they are."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
 def _guarded(site: Site, page: Page, signed_in: bool) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         visit = site.sessions.visit(request)
+        _visitor.set(_came_from(request))
         try:
             if signed_in and visit.key is None:
                 response = site.page(

@@ -11,6 +11,9 @@ SINGLE = ("title", "type", "status", "when", "countries", "where", "participants
           "description", "tlp", "organisation")  # fmt: skip
 SEVERAL = ("audiences", "themes")
 
+SEEN_BY = ("status", "beneficiary_countries", "venues", "themes", "partners", "organisation", "on_behalf_of")
+"""What decides, with the label, who will see a plan."""
+
 DEFAULTS: Mapping[str, str] = {"status": "tentative", "mode": "in_person", "tlp": "AMBER"}
 
 POINTERS: Mapping[str, str] = {
@@ -89,6 +92,11 @@ class PlanForm:
         if values.get("organisation"):
             body["on_behalf_of" if coordinator else "organisation"] = values["organisation"]
         return body
+
+    def in_words(self) -> list[str]:
+        """Partners that are named as no registry knows them: no plan becomes theirs to see by that."""
+        found = [party(line) for line in self.values.get("partners", "").splitlines() if line.strip()]
+        return [each["name"] for each in found if "name" in each]
 
     def complain(self, error: ConveneError) -> None:
         """Put the server's words at the fields that they are about."""

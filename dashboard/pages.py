@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from dashboard import signing_in
 from dashboard.app import Page, Site
-from dashboard.forms import TITLES, PlanForm
+from dashboard.forms import SEEN_BY, TITLES, PlanForm
 from dashboard.sessions import Visit
 from dashboard.words import Words
 
@@ -67,6 +67,15 @@ async def plans(site: Site, _: Request, visit: Visit) -> Response:
     return site.page("plans.html", visit, plans=found, names=names, words=words, most=LONGEST_LIST)
 
 
+async def calendar(site: Site, request: Request, visit: Visit) -> Response:
+    """The list as a file; `/api/v1/plans.ics` takes no cookie, so that this is how a browser gets more than the public."""
+    async with site.api(visit.key) as api:
+        found = await api.plans.calendar(**request.query_params)
+    return Response(
+        found, media_type="text/calendar", headers={"Content-Disposition": 'attachment; filename="plans.ics"'}
+    )
+
+
 async def plan(site: Site, request: Request, visit: Visit) -> Response:
     async with site.api(visit.key) as api:
         found = await api.plans.get(request.path_params["plan"])
@@ -90,6 +99,8 @@ async def post_plan(site: Site, request: Request, visit: Visit) -> Response:
     sent = await site.form(request, visit)
     form, once = PlanForm.read(sent), (sent.get("once") or [""])[0][:64] or secrets.token_hex(16)
     async with site.api(visit.key) as api:
+        if "look" in sent:
+            return await _form_page(site, visit, api, form, once)
         if form.require():
             me = await api.people.me()
             try:
@@ -163,8 +174,9 @@ async def reverse(site: Site, request: Request, visit: Visit) -> Response:
 async def _form_page(
     site: Site, visit: Visit, api: AsyncConvene, form: PlanForm, once: str, status: int = 200
 ) -> Response:
-    me, words = await asyncio.gather(api.people.me(), _words(api))
+    me, words, names = await asyncio.gather(api.people.me(), _words(api), _partners(api))
     coordinator = _coordinates(me)
+    seen = await _seen_by(api, form, coordinator=coordinator)
     owners: list[tuple[str, str]] = []
     if coordinator:
         owners = [(each.id, each.name) async for each in _first(api.organisations.list(limit=200))]
@@ -175,12 +187,28 @@ async def _form_page(
         visit,
         status,
         form=form,
+        seen=seen,
+        names=names,
         once=once,
         words=words,
         owners=sorted(owners, key=lambda pair: pair[1]),
         coordinator=coordinator,
         titles=TITLES,
     )
+
+
+async def _seen_by(api: AsyncConvene, form: PlanForm, *, coordinator: bool) -> dict[str, Mapping[str, Any]]:
+    """Label -> who would see the plan as far as it is filled in; nothing where that cannot be read."""
+    told = {name: value for name, value in form.body(coordinator=coordinator).items() if name in SEEN_BY}
+    try:
+        answer = await api.plans.sight(title="-", type="meeting", **told)
+    except ConveneError as error:
+        if error.status in {401, 503}:
+            raise
+        if not form.errors:
+            form.complain(error)
+        return {}
+    return {str(each["tlp"]): each for each in answer.get("data", ())}
 
 
 async def _alert_page(
@@ -279,6 +307,7 @@ ROUTES: tuple[tuple[str, str, Page, bool], ...] = (
     ("GET", "/join/{code}", join, False),
     ("POST", "/join/{code}", redeem, False),
     ("GET", "/plans", plans, False),
+    ("GET", "/plans.ics", calendar, False),
     ("GET", "/plans/new", new_plan, True),
     ("POST", "/plans/new", post_plan, True),
     ("GET", "/plans/{plan}", plan, False),

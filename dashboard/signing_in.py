@@ -45,7 +45,7 @@ async def with_password(site: Site, request: Request, visit: Visit) -> Response:
     email = _one(sent, "email").strip()
     body = {"email": email, "password": _one(sent, "password")}
     try:
-        made = await site.ask("POST", "/api/v1/sessions", body, request=request)
+        made = await site.ask("POST", "/api/v1/sessions", body)
     except ConveneError as error:
         if error.status not in {401, 403, 422, 429}:
             raise

@@ -54,6 +54,19 @@ class Words:
         return self._lists.get(vocabulary, {}).get(code or "", code or "")
 
 
+def readers(seen: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Who would see a plan with one label, as `plans:sight` has it; "" where the label says all."""
+    if seen.get("everybody"):
+        return ""
+    said = ["every partner"] if seen["every_partner"] else [names.get(each, each) for each in seen["partners"]]
+    if scopes := seen["coordinators"]:
+        count = "1 coordinator" if len(scopes) == 1 else f"{len(scopes)} coordinators"
+        said.append(f"{count}, looking after {'; '.join(dict.fromkeys(scopes))}")
+    if people := seen["people"]:
+        said.append("you alone" if people == 1 else f"{people} people, you among them")
+    return ", ".join(said) or "nobody yet"
+
+
 def place(plan: Mapping[str, Any]) -> str:
     """Where a plan takes place or, without a venue, whom it is for."""
     venues = [", ".join(filter(None, (each.get("city"), each.get("country")))) for each in plan.get("venues") or ()]

@@ -19,6 +19,9 @@ SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Process -> secrets that all of its replicas share (besides the password in its database's URL)."""
 
+COMPOSE_PROXIES: Final = "127.0.0.0/8, ::1, 172.16.0.0/12, 192.168.0.0/16"
+"""Where the gateway's container answers from: Docker draws its networks from these two."""
+
 
 def environment_of(
     process: str,
@@ -28,6 +31,7 @@ def environment_of(
     api_url: str,
     secrets: Mapping[str, str],
     upstreams: Mapping[str, str] | None = None,
+    proxies: str = "",
 ) -> dict[str, str]:
     """The environment of one process: a service or the dashboard. KeyError where a secret of its is not given.
 
@@ -35,10 +39,12 @@ def environment_of(
     api_url       where the gateway answers: the dashboard is a client like any other
     upstreams     service -> where it answers, when the gateway is nginx: the health of the whole is then asked by the
                   dashboard's process
+    proxies       networks whose X-Forwarded-For the services believe, where that is not this machine alone
     """
     found = {"CONVENE_LOG_FORMAT": "json", **{name: secrets[name] for name in SECRETS[process]}}
     if process in SERVICES:
         found |= {f"{process.upper()}_DATABASE_URL": database_url(process), "BUS_URL": bus_url}
+        found |= {"TRUSTED_PROXIES": proxies} if proxies else {}
     if process == DASHBOARD:
         found |= {"CONVENE_API_URL": api_url}
         found |= {f"CONVENE_UPSTREAM_{service.upper()}": url for service, url in (upstreams or {}).items()}

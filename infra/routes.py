@@ -16,6 +16,7 @@ SERVICES: Final = (ACTIVITIES, PARTNERS, NOTIFICATIONS)
 
 ROUTES: Final[Mapping[str, str]] = {
     "/api/v1/plans": ACTIVITIES,
+    "/api/v1/plans.ics": ACTIVITIES,
     "/api/v1/alerts": ACTIVITIES,
     "/api/v1/decisions": ACTIVITIES,
     "/api/v1/activities": ACTIVITIES,
@@ -99,7 +100,7 @@ def nginx_configuration(
                 "            gzip off;\n"
             )
         # the same boundaries as `owner_of`: the path itself, what lies below it, and its actions
-        pattern = "/" if prefix == "/" else f"~ ^{prefix}(?:[/:]|$)"
+        pattern = "/" if prefix == "/" else "~ ^" + prefix.replace(".", r"\.") + "(?:[/:]|$)"
         locations.append(f"        location {pattern} {{\n{target}        }}\n")
     locations = _most_specific_first(locations)
     return (

@@ -1,6 +1,7 @@
 """Which services there are, and how each is made: the one place that knows their modules by name."""
 
 import importlib
+import os
 from typing import Any, Protocol, cast
 
 from fastapi import FastAPI
@@ -27,10 +28,16 @@ class _Build(Protocol):
 
 
 def settings_of(service: str, **given: Any) -> ServiceSettings:
-    """The service's settings: what is given, then the environment, then its defaults."""
+    """The service's settings: what is given, then the environment, then the files of secrets, then its defaults."""
     _check(service)
     module = importlib.import_module(f"services.{service}.settings")
-    return getattr(module, f"{service.capitalize()}Settings")(**given)
+    return getattr(module, f"{service.capitalize()}Settings")(_secrets_dir=secrets_folder(), **given)
+
+
+def secrets_folder() -> str | None:
+    """A folder (`CONVENE_SECRETS`) with a file for each setting that is a secret, called as its variable is: the way in which
+    container platforms hand secrets over. What the environment says goes before it."""
+    return os.environ.get("CONVENE_SECRETS") or None
 
 
 def build(

@@ -14,7 +14,7 @@ from infra.cli.output import REFUSED, Failure
 from infra.front import Front
 from infra.routes import DASHBOARD, SERVICES
 from infra.server import AddressInUse, listen, run
-from infra.services import UnknownService, build, migrations_of, runtime_of, settings_of
+from infra.services import UnknownService, build, migrations_of, runtime_of, secrets_folder, settings_of
 from shared import logs, sqlite, telemetry
 from shared.clock import SystemClock
 from shared.settings import ServiceSettings
@@ -97,7 +97,7 @@ def _dashboard(transport: httpx.AsyncBaseTransport | None = None) -> ASGIApp:
         probes = probes_of(upstreams_of(os.environ, SERVICES), client) if told else {}
     except ValueError as error:
         raise Failure(str(error)) from error
-    return Front({DASHBOARD: build_dashboard(DashboardSettings())}, probes, lifespan)  # pyright: ignore[reportCallIssue]
+    return Front({DASHBOARD: build_dashboard(DashboardSettings(_secrets_dir=secrets_folder()))}, probes, lifespan)  # pyright: ignore[reportCallIssue]
 
 
 def _gateway():

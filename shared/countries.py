@@ -361,6 +361,12 @@ def is_region(code: str) -> bool:
     return code in _tables().region_names
 
 
+def region_name(code: str, language: str = "en") -> str:
+    """As `country_name`, for a region or group."""
+    names = _tables().region_names[code]
+    return names.get(base_language(language), names["en"])
+
+
 def countries_of_region(code: str) -> frozenset[str]:
     """The countries of a region of any level, or of a group; "001" gives all. An unknown region is a KeyError."""
     return _tables().members[code]

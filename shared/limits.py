@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -89,10 +89,12 @@ class Buckets:
 
 
 class LimitRates:
-    """429 with `Retry-After` for requests to the API beyond the rates."""
+    """429 with `Retry-After` for requests to the API beyond the rates. refused: told of each."""
 
-    def __init__(self, app: ASGIApp, rates: Rates, clock: Clock) -> None:
-        self._app, self._rates = app, rates
+    def __init__(
+        self, app: ASGIApp, rates: Rates, clock: Clock, refused: Callable[[Scope, int], None] | None = None
+    ) -> None:
+        self._app, self._rates, self._refused = app, rates, refused
         self._holders, self._public = Buckets.per_minute(rates.holder, clock), Buckets.per_minute(rates.public, clock)
         self._failures = Buckets.per_minute(rates.failures, clock)
         self._met: OrderedDict[str, str] = OrderedDict()
@@ -107,6 +109,10 @@ class LimitRates:
         guesses = not holder and (shown or scope["method"] == "POST")
         wait = max(buckets.wait(name), self._failures.wait(address) if guesses else 0.0)
         if wait:
+            if holder:
+                scope.setdefault("state", {})["principal"] = holder
+            if self._refused:
+                self._refused(scope, 429)
             await _refused(wait)(scope, receive, send)
             return
         buckets.take(name)

@@ -4,7 +4,7 @@ The models below are tolerant: they name what is used and ignore the rest, so th
 `tests/contract` holds them against the schemas that partners publishes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -173,6 +173,21 @@ def _of_claims(row: Any, claims: Claims, scopes: frozenset[str] | None, now: dat
     if row.id != claims.person or (row.not_before and claims.issued_at < row.not_before):
         return None
     return _principal(row, claims.grants if scopes is None else claims.grants & scopes, now)
+
+
+async def coordinators(session: AsyncSession, tables: RegistryTables) -> list[Principal]:
+    """Everybody who coordinates now, as far as a credential of theirs could reach."""
+    return await _principals(session, tables, cast(tables.person.c.roles, Text).like('%"coordinator"%'))
+
+
+async def people_of(session: AsyncSession, tables: RegistryTables, ids: Iterable[str]) -> list[Principal]:
+    """These people, as far as a credential of theirs could reach; without those who may not use Convene any more."""
+    return await _principals(session, tables, tables.person.c.id.in_(sorted(ids)))
+
+
+async def _principals(session: AsyncSession, tables: RegistryTables, which: ColumnElement[bool]) -> list[Principal]:
+    rows = await session.execute(select(tables.person).where(which))
+    return [found for row in rows if (found := _principal(row, None)) is not None]
 
 
 async def named_origins(session: AsyncSession, tables: RegistryTables, now: datetime) -> frozenset[str]:

@@ -73,9 +73,9 @@ class ServiceSettings(BaseSettings):
         120, ge=1, description="wrong credentials or codes from one client address, per replica"
     )
     trusted_proxies: str = Field(
-        "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7",
+        "127.0.0.0/8, ::1",
         validation_alias=AliasChoices("trusted_proxies", "TRUSTED_PROXIES"),
-        description="networks whose X-Forwarded-For is believed",
+        description="networks whose X-Forwarded-For is believed: this machine, unless the gateway is another one",
     )
     statement_seconds: float = Field(
         60.0, ge=0, description="a statement that takes longer is broken off: a 503 (PostgreSQL; 0: none is)"

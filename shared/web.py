@@ -78,8 +78,9 @@ def make_app(
     app.add_middleware(TraceRequests)
     app.add_middleware(LimitBody, limit=max_body_bytes)
     if rates:
-        app.add_middleware(LimitRates, rates=rates, clock=clock or SystemClock())
-    app.add_middleware(Cors)  # outermost: a page may read what refuses it, too
+        app.add_middleware(LimitRates, rates=rates, clock=clock or SystemClock(), refused=_count_refusal)
+    app.add_middleware(Cors)  # a page may read what refuses it, too
+    app.add_middleware(Plain)
     return app
 
 
@@ -321,6 +322,29 @@ class LimitBody:
 
 class _TooLarge(Exception):
     pass
+
+
+PLAIN = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""What people typed is data in every answer: no browser is to take it for a page, or to show it inside another."""
+
+
+class Plain:
+    """Says so with every answer, refusals among them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *PLAIN]
+            await send(message)
+
+        await self._app(scope, receive, hardened if scope["type"] == "http" else send)
 
 
 class TraceRequests:

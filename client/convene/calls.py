@@ -58,6 +58,14 @@ def check_plan(body: Mapping[str, Any]) -> Call[Resource]:
     return Call("POST", f"{API}/plans:check", read_as(Resource), {}, dict(body), changes_nothing=True)
 
 
+def sight(body: Mapping[str, Any]) -> Call[Resource]:
+    return Call("POST", f"{API}/plans:sight", read_as(Resource), {}, dict(body), changes_nothing=True)
+
+
+def calendar(query: Mapping[str, Any]) -> Call[bytes]:
+    return Call("GET", f"{API}/plans.ics", lambda response: response.content, query)
+
+
 def plan_action(plan: str, action: str, etag: str, key: str | None) -> Call[Plan]:
     return post(Plan, "plans", plan, action=action, if_match=etag, key=key)
 

@@ -80,6 +80,14 @@ class Plans(_Group):
         """Similar plans (`data`) and collisions (`overlaps`) among what you may see; nothing is stored."""
         return self._run(calls.check_plan({**(body or {}), **fields}))
 
+    def sight(self, body: Mapping[str, Any] | None = None, **fields: Any) -> Resource:
+        """Who would see it, for each label (`data`); nothing is stored."""
+        return self._run(calls.sight({**(body or {}), **fields}))
+
+    def calendar(self, **filters: Any) -> bytes:
+        """The plans that you may see as an iCalendar file, at most a thousand; the filters of `list`."""
+        return self._run(calls.calendar(filters))
+
     def confirm(self, plan: str, *, etag: str | None = None, key: str | None = None) -> Plan:
         return self._act(plan, "confirm", etag, key)
 

@@ -245,7 +245,7 @@ def list_keys(
     if as_json:
         document(found)
         return
-    columns = ("id", "prefix", "label", "scopes", "created_at", "expires_at", "used_at", "revoked_at")
+    columns = ("id", "prefix", "label", "scopes", "origins", "created_at", "expires_at", "used_at", "revoked_at")
     table([column.removesuffix("_at") for column in columns], [[each.get(name) for name in columns] for each in found])
     hint(f"{len(found)} key{'s' if len(found) != 1 else ''}")
 
@@ -256,11 +256,17 @@ def create_key(
     scope: Annotated[Words, typer.Option(help="Narrower than what you may do; repeat for several.")] = None,
     expires_at: Annotated[str | None, typer.Option("--expires", help="2027-12-31T00:00:00Z")] = None,
     person: Annotated[str | None, typer.Option(help="Administrators: for this service.")] = None,
+    origin: Annotated[
+        Words,
+        typer.Option(
+            help="https://dashboard.example.org: a key for pages of this site, with --scope read; repeat for several."
+        ),
+    ] = None,
     who: As = None,
     as_json: AsJson = False,
 ) -> None:
     """A further key. It is shown this once."""
-    given = {"label": label, "scopes": scope, "expires_at": expires_at, "person": person}
+    given = {"label": label, "scopes": scope, "expires_at": expires_at, "person": person, "origins": origin}
     with connected(who, admin=person is not None) as client:
         made = client.keys.issue(**{name: value for name, value in given.items() if value})
     if as_json:

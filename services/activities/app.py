@@ -5,7 +5,7 @@ import asyncio
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.activities.api import alerts, plans, weights
+from services.activities.api import alerts, calendar, plans, weights
 from services.activities.consumers import MATCHER, subscriptions
 from services.activities.handlers.timers import reread, wake_snoozed
 from services.activities.matching.features import build_tables
@@ -93,6 +93,7 @@ def build(
     app.state.authenticator = Authenticator(db, known, clock)
     runtime.background("key_use", app.state.authenticator.use.run)
     for router in (
+        calendar.router,
         plans.router,
         alerts.router,
         weights.router,

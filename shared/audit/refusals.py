@@ -28,7 +28,7 @@ OTHERS = "others"
 KEEP = timedelta(days=30)
 
 Kind = tuple[datetime, str, str, int]
-"""Minute, principal, route (`GET /api/v1/plans/{plan_id}`), status."""
+"""Minute, principal, route (`GET /api/v1/plans/{plan_id}`, `GET *` beyond the limit of requests), status."""
 
 
 class Refusals:
@@ -42,7 +42,8 @@ class Refusals:
 
     def count(self, scope: Scope, status: int) -> None:
         """Count an answer, if it is a refusal. An address that is nobody's is no refusal."""
-        route = getattr(scope.get("route"), "path", None)
+        # the limit of requests refuses before anybody looks what is asked for
+        route = getattr(scope.get("route"), "path", "*" if status == 429 else None)
         if status not in STATUSES or route is None:
             return
         state = cast(dict[str, Any], scope.get("state") or {})

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.access.channels import HELD, Route, Told, documents, read
+from tests.access.channels import CALENDAR, HELD, Route, Told, documents, read
 from tests.access.rules import Allowed, allowed
 from tests.access.world import Viewer, World
 
@@ -90,7 +90,7 @@ def _touched(world: World, told: Told) -> set[str]:
 
 def _without_gone(told: Told) -> tuple[str, frozenset[str]]:
     """The text, and the subjects of which it says nothing but that they have gone: who saw them may know that."""
-    if not told.bulk or told.answer.status_code != 200 or HELD in told.channel:
+    if not told.bulk or told.answer.status_code != 200 or HELD in told.channel or CALENDAR in told.channel:
         return told.text, frozenset()
     kept, gone = [], set[str]()
     for event in documents(told.text):

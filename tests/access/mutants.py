@@ -8,7 +8,7 @@ import pytest
 import structlog
 from sqlalchemy import true
 
-from services.activities.queries import activities, alerts, held, plans, similar
+from services.activities.queries import activities, alerts, calendar, held, plans, similar
 from services.notifications.queries import inbox
 from services.notifications.queries import sight as seeing
 from shared.problem import Problem
@@ -74,6 +74,16 @@ def _blind_to_labels(module: Any) -> Callable[[pytest.MonkeyPatch], None]:
 def _drafts_shown(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(plans, "may_be_visible", lambda _: true())
     patch.setattr(plans, "sight", lambda who, facts, **more: sight(who, replace(facts, draft=False), **more))
+
+
+def _calendar_shown(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(calendar, "may_be_visible", lambda _: true())
+    patch.setattr(calendar, "in_bulk", lambda *_: True)
+
+
+def _red_in_calendars(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(calendar, "RED", "no label")
+    patch.setattr(calendar, "in_bulk", lambda who, facts: sight(who, facts) is Outcome.FULL)
 
 
 def _alerts_shown(patch: pytest.MonkeyPatch) -> None:
@@ -148,6 +158,8 @@ ALL = (
     Mutant("one plan", _blind_to_labels(plans), leaks("/api/v1/plans/{plan_id}")),
     Mutant("history", _blind_to_labels(plans), leaks("/api/v1/plans/{plan_id}/history")),
     Mutant("drafts", _drafts_shown, leaks("/api/v1/plans")),
+    Mutant("calendar", _calendar_shown, leaks("/api/v1/plans.ics")),
+    Mutant("RED in a calendar", _red_in_calendars, leaks("/api/v1/plans.ics", who=("coordinator of the world", "reader of itu"))),
     Mutant("plans:check", _blind_to_labels(similar), probing),
     Mutant("count", _counted, probing),
     Mutant("cursor", _telling_cursor, leaks("/api/v1/plans")),

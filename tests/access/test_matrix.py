@@ -61,12 +61,14 @@ async def test_nobody_is_told_what_the_table_does_not_give_them(verdict: Verdict
 
 async def test_everybody_is_told_what_is_theirs(house: World, verdict: Verdict) -> None:
     """A wall that lets nobody through would pass the test above."""
+    drafts = {plan.id for plan in house.plans if plan.draft}
     for viewer in house.viewers:
         may = allowed(house, viewer)
         for channel, due in (
             ("GET /api/v1/plans?", may.plans),
             ("GET /api/v1/plans/{plan_id}", may.plans),
             ("GET /api/v1/plans/{plan_id}/history", may.plans),
+            ("GET /api/v1/plans.ics?", may.bulk - drafts),
             ("GET /api/v1/events?", may.bulk),
             ("GET /api/v1/stream?since=2000-01-01T00:00:00Z", may.bulk),
             ("GET /api/v1/alerts?status=all", may.alerts if viewer.key else frozenset[str]()),
@@ -99,6 +101,19 @@ async def test_what_is_exported_is_whole_but_for_red_and_drafts_of_others(house:
                 expected = 200 if own or "administrator" in viewer.roles else 404
                 assert answer.status_code == expected, (viewer.name, service, noun, answer.text[:200])
     assert shown > 100
+
+
+async def test_the_public_is_told_what_is_clear_and_nothing_else(house: World, verdict: Verdict) -> None:
+    """Without signing in: the list, the calendar, the stream and what it replays."""
+    clear = {plan.id for plan in house.plans if plan.label == "CLEAR" and not plan.draft}
+    assert clear
+    for channel in (
+        "GET /api/v1/plans?",
+        "GET /api/v1/plans.ics?",
+        "GET /api/v1/stream?since=2000-01-01T00:00:00Z",
+        "GET /api/v1/events?",
+    ):
+        assert verdict.found[channel, "public"] - house.alerts.keys() == clear, channel
 
 
 async def test_what_is_hidden_answers_as_what_is_not_there(house: World) -> None:

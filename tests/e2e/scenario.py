@@ -8,6 +8,7 @@ import httpx
 
 from infra.demo.load import read
 from tests.e2e.convene import Running, until
+from tests.support import ics
 
 POST = [
     "plans",
@@ -45,9 +46,38 @@ def the_demo_is_exactly_what_it_must_be(running: Running, said: dict[str, Any]) 
     (blind,) = [alert for alert in running.cli("alerts", "list", "--as", "unodc") if alert["blind"]]
     assert blind.keys() == {"id", "blind", "sides", "contacts", "status"}
     assert blind["contacts"] == ["focal_point"]
-    plans = running.cli("plans", "list", "--as", "coordinator")
-    assert {plan["tlp"] for plan in plans} == {"CLEAR", "GREEN", "AMBER", "AMBER+STRICT"}
-    assert {plan["tlp"] for plan in running.cli("plans", "list", "--as", "interpol")} == {"CLEAR", "GREEN", "RED"}
+    # the coordinators in whose countries it lies have both sides of it
+    for name in ("coordinator", "coordinator-asia"):
+        full = running.cli("alerts", "show", blind["id"], "--as", name)
+        assert len({side["partner"] for side in full["sides"]}) >= 2
+        assert full["sentence"]
+        assert not full["blind"]
+
+
+LABELS = {
+    "coordinator": {"CLEAR", "GREEN", "AMBER", "AMBER+STRICT"},
+    "coordinator-asia": {"GREEN", "CLEAR", "AMBER"},
+    "world-bank": {"CLEAR", "GREEN", "AMBER"},
+    "council-of-europe": {"CLEAR", "GREEN", "AMBER+STRICT"},
+    "interpol": {"CLEAR", "GREEN", "RED"},
+    "unodc": {"CLEAR", "GREEN"},
+}
+"""Of the demo's people, which labels the plans have that they see."""
+
+
+def each_label_is_there_and_each_of_them_sees_their_own(running: Running, url: str) -> None:
+    """People of four partners, two coordinators of different scopes, plans of every label; and those who do not sign in."""
+    people = running.cli("people", "list")
+    assert len({each["partners"][0] for each in people if each["roles"] == ["focal_point"]}) >= 4
+    scopes = [each["scope"]["regions"] for each in people if each["roles"] == ["coordinator"]]
+    assert sorted(scopes) == [["001"], ["035"]]
+    seen = {name: running.cli("plans", "list", "--as", name) for name in LABELS}
+    assert {name: {plan["tlp"] for plan in plans} for name, plans in seen.items()} == LABELS
+    with httpx.Client(base_url=url, timeout=60) as public:
+        clear = public.get("/api/v1/plans?limit=200").json()["data"]
+        calendar = ics.events(public.get("/api/v1/plans.ics").content)
+    assert [plan["tlp"] for plan in clear] == ["CLEAR", "CLEAR"]
+    assert {event["UID"] for event in calendar} == {plan["id"] for plan in clear}
 
 
 def the_stream_tells_of_a_plan_its_alert_a_decision_and_its_reversal(running: Running) -> None:

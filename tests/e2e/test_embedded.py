@@ -26,6 +26,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_the_scenario(demo: Running) -> None:
     said = demo.ready()
     scenario.the_demo_is_exactly_what_it_must_be(demo, said)
+    scenario.each_label_is_there_and_each_of_them_sees_their_own(demo, said["url"])
     scenario.everything_is_well(demo)
     scenario.the_stream_tells_of_a_plan_its_alert_a_decision_and_its_reversal(demo)
     scenario.an_invited_person_posts_by_the_plain_page(demo, said["url"])

@@ -27,6 +27,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, kafka: object, postgres: obj
 def test_the_scenario(stack: Running) -> None:
     said = stack.ready()
     scenario.the_demo_is_exactly_what_it_must_be(stack, said)
+    scenario.each_label_is_there_and_each_of_them_sees_their_own(stack, said["url"])
     scenario.everything_is_well(stack)
     scenario.the_stream_tells_of_a_plan_its_alert_a_decision_and_its_reversal(stack)
     scenario.an_invited_person_posts_by_the_plain_page(stack, said["url"])

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dashboard.settings import DashboardSettings
-from infra.environment import REPLICAS, SECRETS, compose_gateway, environment_of, owner_environment
+from infra.environment import COMPOSE_PROXIES, REPLICAS, SECRETS, compose_gateway, environment_of, owner_environment
 from infra.native.postgres import _binaries
 from infra.native.settings import (
     KAFKA_JVM_OPTIONS,
@@ -100,6 +100,7 @@ def differences(compose: Mapping[str, Any]) -> Iterator[str]:
             api_url="http://gateway:8000",
             secrets={name: given(name) for names in SECRETS.values() for name in names},
             upstreams={service: f"http://{service}:8000" for service in SERVICES},
+            proxies=COMPOSE_PROXIES,
         ) | ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel:4318"} if process in SERVICES else {})
         if found["environment"] != expected:
             yield f"{process}: {sorted(set(found['environment'].items()) ^ set(expected.items()))}"
@@ -149,6 +150,7 @@ def test_compose_says_what_the_native_stack_says() -> None:
         lambda services: services["activities"]["deploy"].update(replicas=1),
         lambda services: services["notifications"].update(ports=["8000:8000"]),
         lambda services: services["activities"]["environment"].update(BUS_URL="memory://"),
+        lambda services: services["activities"]["environment"].pop("TRUSTED_PROXIES"),
         lambda services: services["notifications"]["environment"].pop("NOTIFICATIONS_CURSOR_KEY"),
         lambda services: services["partners"]["environment"].update(PARTNERS_BOOTSTRAP_KEY="cvn_" + "x" * 43),
         lambda services: services["dashboard"]["environment"].pop("CONVENE_UPSTREAM_PARTNERS"),

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Body, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.activities.api.common import (
     Services,
@@ -15,13 +16,23 @@ from services.activities.api.common import (
     problems,
     tagged,
 )
-from services.activities.api.schemas import HistoryOut, NewPlanBody, PlanBody, PlanOut, PlanPage, PlanPatch, SimilarOut
+from services.activities.api.schemas import (
+    HistoryOut,
+    NewPlanBody,
+    PlanBody,
+    PlanOut,
+    PlanPage,
+    PlanPatch,
+    SightOut,
+    SimilarOut,
+)
 from services.activities.commands import AmendPlan, ChangeStatus, ClaimPlan, PostPlan
-from services.activities.domain.content import Invalid
+from services.activities.domain.content import Content, Invalid
 from services.activities.domain.plan import represent
 from services.activities.handlers import plans as handlers
 from services.activities.orm import PlanRow
 from services.activities.queries import plans as queries
+from services.activities.queries.preview import who_would_see
 from services.activities.queries.similar import similar_plans
 from services.activities.uow.rows import plan_of_row
 from services.activities.uow.unit import ActivitiesUnit
@@ -31,6 +42,7 @@ from shared.etags import expected_version
 from shared.filters import Filtered
 from shared.idempotency import Answer
 from shared.paging import DEFAULT_LIMIT, link_next
+from shared.visibility import Principal
 from shared.web import StrictRoute
 
 router = APIRouter(prefix="/api/v1", tags=["plans"], route_class=StrictRoute)
@@ -44,16 +56,12 @@ _CHANGE_ERRORS = {**_WRITE_ERRORS, **problems("not-found", "conflict", "stale", 
 @router.post("/plans", status_code=201, response_model=PlanOut, responses={**_WRITE_ERRORS, **problems("conflict")})
 async def post_plan(request: Request, principal: SignedIn, body: NewPlanBody, key: IdempotencyKey = None) -> Response:
     """Post a plan. Its owner is your organisation, or, for a coordinator, the partner in `on_behalf_of`."""
-    services = Services(request)
-    document = body.model_dump()
-    on_behalf, organisation = document.pop("on_behalf_of"), document.pop("organisation")
 
     async def work(uow: ActivitiesUnit) -> Answer:
-        command = PostPlan(document, on_behalf or organisation, on_behalf=on_behalf is not None)
-        stored = await handlers.post_plan(command, uow, principal)
+        stored = await handlers.post_plan(_to_post(body), uow, principal)
         return answer_with_tag(201, stored, f"/api/v1/plans/{stored['id']}")
 
-    return await services.run(request, principal, work, body=body.model_dump(mode="json"), key=key)
+    return await Services(request).run(request, principal, work, body=body.model_dump(mode="json"), key=key)
 
 
 @router.get(
@@ -81,18 +89,18 @@ async def list_plans(
 async def check_plan(request: Request, principal: SignedIn, body: NewPlanBody) -> Any:
     """Similar plans for one that is not posted yet. Stores nothing; answers only from what you may see."""
     require(principal, "read")
-    services = Services(request)
-    document = body.model_dump()
-    on_behalf, organisation = document.pop("on_behalf_of"), document.pop("organisation")
-    command = PostPlan(document, on_behalf or organisation, on_behalf=on_behalf is not None)
-    async with services.runtime.db.read(principal) as session:
-        uow = services.unit(session, principal)
-        try:
-            owner = await handlers.owner_to_check(command, uow, principal)
-            content = await handlers.read_content(document, uow, principal)
-        except Invalid as error:
-            raise as_problem(error) from error
+    async with Services(request).runtime.db.read(principal) as session:
+        content, owner, uow = await _not_posted(request, session, principal, body)
         return await similar_plans(content, owner, uow, principal)
+
+
+@router.post("/plans:sight", response_model=SightOut, responses=_WRITE_ERRORS)
+async def preview_sight(request: Request, principal: SignedIn, body: NewPlanBody) -> Any:
+    """Who would see a plan that is not posted yet, for each label. Stores nothing."""
+    require(principal, "read")
+    async with Services(request).runtime.db.read(principal) as session:
+        content, owner, uow = await _not_posted(request, session, principal, body)
+        return {"data": await who_would_see(content, owner, uow, principal)}
 
 
 @router.get("/plans/{plan_id}", response_model=PlanOut, responses=problems("not-found"))
@@ -152,6 +160,25 @@ async def change_plan(
         return await _changed(uow, plan_id, stored, changed)
 
     return await Services(request).run(request, principal, work, body={"if_match": expected}, key=key)
+
+
+async def _not_posted(
+    request: Request, session: AsyncSession, principal: Principal, body: NewPlanBody
+) -> tuple[Content, str, ActivitiesUnit]:
+    """What the plan says, and whose it would be ("" where that is not said). Raises the problem that posting it would be."""
+    uow = Services(request).unit(session, principal)
+    command = _to_post(body)
+    try:
+        owner = await handlers.owner_to_check(command, uow, principal)
+        return await handlers.read_content(command.body, uow, principal), owner, uow
+    except Invalid as error:
+        raise as_problem(error) from error
+
+
+def _to_post(body: NewPlanBody) -> PostPlan:
+    document = body.model_dump()
+    on_behalf, organisation = document.pop("on_behalf_of"), document.pop("organisation")
+    return PostPlan(document, on_behalf or organisation, on_behalf=on_behalf is not None)
 
 
 async def _changed(uow: ActivitiesUnit, plan_id: str, stored: Mapping[str, Any], changed: bool) -> Answer:

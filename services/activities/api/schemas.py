@@ -197,6 +197,25 @@ class SimilarOut(BaseModel):
     capped: bool
 
 
+class SeenBy(BaseModel):
+    """Who would see the plan with one label."""
+
+    tlp: str
+    everybody: bool = Field(description="without signing in; then the rest is empty")
+    every_partner: bool = Field(description="everybody who belongs to any partner")
+    partners: list[str] = Field(
+        description="organisation ids: the owner, and those named on the plan; all, with `every_partner`"
+    )
+    coordinators: list[str] = Field(description="for each coordinator who would see it, what is looked after")
+    people: int = Field(description="RED: how many see it by their own names, you among them")
+
+
+class SightOut(BaseModel):
+    """For each label, in the order of TLP."""
+
+    data: list[SeenBy]
+
+
 class AlertPage(BaseModel):
     data: list[dict[str, Any]]
     next_cursor: str | None

@@ -26,8 +26,8 @@ from shared.places import known_countries_of_city, split_place, written_city
 from shared.problem import FieldError
 from shared.vocabulary import VOCABULARIES
 
-_LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
-_CURRENCY = re.compile(r"^[A-Z]{3}$")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _SAID_OF_LINE = {
     "not_understood": "is not a date that we understand; write 18 - 20 July 2027, July 2027, or start and end",
     "ambiguous": "may be read in two ways; write the month as a word",
@@ -240,7 +240,7 @@ def _countries(reader: _Reader) -> tuple[str, ...]:
 def _languages(reader: _Reader) -> tuple[str, ...]:
     values = cast(Sequence[str], reader.raw.get("languages") or ())
     for index, value in enumerate(values):
-        if not _LANGUAGE.match(value):
+        if not _LANGUAGE.fullmatch(value):
             reader.refuse(f"#/languages/{index}", "language", f"{value[:40]!r} is not a BCP 47 tag such as en or pt-BR")
     return tuple(dict.fromkeys(values))
 
@@ -263,7 +263,7 @@ def _funders(reader: _Reader) -> tuple[Funder, ...]:
         if not each.get("organisation") and not each.get("name") and not each.get("country"):
             reader.refuse(pointer, "missing", "name a funder by organisation, name or country")
         currency = each.get("currency")
-        if currency is not None and not _CURRENCY.match(currency):
+        if currency is not None and not _CURRENCY.fullmatch(currency):
             reader.refuse(f"{pointer}/currency", "currency", f"{currency[:20]!r} is not an ISO 4217 code such as USD")
         found.append(
             Funder(
@@ -281,6 +281,6 @@ def _funders(reader: _Reader) -> tuple[Funder, ...]:
 
 def _url(reader: _Reader) -> str | None:
     url = reader.raw.get("url")
-    if url and not re.match(r"^https?://[^\s<>\"']+$", url):
+    if url and not re.fullmatch(r"https?://[^\s\x00-\x1f\x7f<>\"']+", url):
         reader.refuse("#/url", "url", "a web address starts with https:// or http://")
     return url or None

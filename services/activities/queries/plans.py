@@ -28,7 +28,7 @@ async def list_plans(
     session: AsyncSession, principal: Principal, wanted: Filter, page: Page
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Newest first. The cursor is the last plan shown."""
-    query = select(PlanRow).where(may_be_visible(principal), *_clauses(wanted)).order_by(col(PlanRow.id).desc())
+    query = select(PlanRow).where(may_be_visible(principal), *clauses(wanted)).order_by(col(PlanRow.id).desc())
     after, shown = (page.after or (None,))[0], []
     while True:
         step = query.where(col(PlanRow.id) < after) if after else query
@@ -137,8 +137,9 @@ def _tagged(kind: str, values: Collection[str]) -> ColumnElement[bool]:
     )
 
 
-def _clauses(wanted: Filter) -> list[ColumnElement[bool]]:
-    clauses: list[ColumnElement[bool]] = [true()]
+def clauses(wanted: Filter) -> list[ColumnElement[bool]]:
+    """What was asked for, for any list of plans."""
+    found: list[ColumnElement[bool]] = [true()]
     tags = {
         "country": wanted.countries,
         "theme": wanted.themes,
@@ -147,21 +148,21 @@ def _clauses(wanted: Filter) -> list[ColumnElement[bool]]:
     }
     for kind, values in tags.items():
         if values:
-            clauses.append(_tagged(kind, values))
+            found.append(_tagged(kind, values))
     for column, values in (
         (PlanRow.type, wanted.types),
         (PlanRow.status, wanted.statuses),
         (PlanRow.mode, wanted.modes),
     ):
         if values:
-            clauses.append(col(column).in_(sorted(values)))
+            found.append(col(column).in_(sorted(values)))
     bounds = (
         (col(PlanRow.start), wanted.start_from, wanted.start_to),
         (col(PlanRow.end), wanted.end_from, wanted.end_to),
     )
     for column, first, last in bounds:
         if first:
-            clauses.append(column >= first)
+            found.append(column >= first)
         if last:
-            clauses.append(column <= last)
-    return clauses
+            found.append(column <= last)
+    return found

@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
 
-from services.activities.orm import known
+from services.activities.orm import kernel, known
 from shared.bus.memory import MemoryBus
+from shared.paging import Page
 from tests.integration.activities.conftest import ShiftedClock
 from tests.support.activities import IVAN, NORA, UNODC, Service, running, training
 from tests.support.people import introduce, person
@@ -49,3 +51,21 @@ async def test_a_key_that_only_posts_reads_nothing(service: Service) -> None:
     for path in ("plans", f"plans/{plan['id']}", "alerts", "activities", f"plans/{plan['id']}/history"):
         answer = await service.client.get(f"/api/v1/{path}", headers=script.headers)
         assert (answer.status_code, answer.json()["type"]) == (403, "/problems/forbidden"), path
+
+
+async def test_whoever_is_held_back_is_counted_by_name_and_in_little_room(database_url: str) -> None:
+    """Refusals of the limit are read with the others: who, how often, and never what was asked for."""
+    async with running(database_url, bus=MemoryBus(), requests_per_minute=3, public_per_minute=2) as service:
+        for number in range(30):
+            await service.client.get(f"/api/v1/plans/plan_{number}", headers=NORA.headers)
+            await service.client.get(f"/api/v1/alerts?country={number}")
+        refusals = service.app.state.runtime.refusals
+        await refusals.flush()
+        found = {
+            (row["principal"], row["route"]): row["times"]
+            for row in await refusals.read(Page(50))
+            if row["status"] == 429
+        }
+        assert found == {(NORA.id, "GET *"): 27, ("public", "GET *"): 28}
+        async with service.db.read() as session:
+            assert (await session.execute(select(func.count()).select_from(kernel.audit))).scalar_one() == 0

@@ -3,12 +3,14 @@
 import asyncio
 import functools
 import json
+import secrets
 import threading
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -22,11 +24,30 @@ HOW_TO = Path(__file__).parents[3] / "docs" / "how-to"
 PLAN = {"type": "training", "venues": [{"city": "Suva", "country": "Fiji"}], "tlp": "GREEN"}
 
 
+FAULTS = {
+    "no resume": 'if (lastId) where.searchParams.set("last_event_id", lastId);',
+    "no version check": "if (held && held.version >= version) return false;",
+}
+"""What somebody may leave out of a page of their own: served without it under `?fault=`."""
+
+
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
     """Somebody's web server with the page, an origin of its own; its URL."""
 
     class Quiet(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            _, _, fault = unquote(self.path).partition("?fault=")
+            if not fault:
+                super().do_GET()
+                return
+            text = (HOW_TO / "dashboard.html").read_text()
+            assert text.count(FAULTS[fault]) == 1
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(text.replace(FAULTS[fault], "").encode())
+
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
@@ -161,6 +182,68 @@ async def test_it_shows_what_is_there_and_what_comes_through_cuts_too(
     assert sorted(await page.evaluate(HAPPENED)) == sorted(f"plan.posted: {title}" for title in posted)
     shown = await page.evaluate(PLANS)
     assert len(shown) == len(set(shown))
+    await page.until(has(await missed_in_a_cut(house, line, page)))
+
+
+async def missed_in_a_cut(house: House, line: Line, page: Page) -> str:
+    """The title of what was posted while the page was cut off; what was posted after it is there already."""
+    before, missed, after = (secrets.token_hex(8) for _ in range(3))
+    await post(house, before)  # who has had no event yet has no position, and begins with the lists
+    await page.until(has(before))
+    await line.cut()
+    await page.until(f"!({LIVE})")
+    await post(house, missed)
+    await line.mend()
+    await page.until(LIVE)
+    await post(house, after)
+    await page.until(has(after))
+    return missed
+
+
+async def changed_while_the_lists_were_read(house: House, line: Line, page: Page, key: str) -> str:
+    """The newer title of a plan that was changed after the list was read, and before it got to the page."""
+    plan = await house.client("ian").plans.post(title=secrets.token_hex(8), **PLAN)
+    newer = secrets.token_hex(8)
+    await page.evaluate(
+        """(() => { const ask = fetch; window.fetch = async (address, more) => {
+            const answer = await ask(address, more);
+            if (String(address).includes("/plans?")) await new Promise((done) => { window.deliver = done; });
+            return answer; }; })()"""
+    )
+    await sign_in(page, line, key)
+    await page.until("Boolean(window.deliver)")
+    await house.client("ian").plans.amend(str(plan.id), {"title": newer})
+    await page.until(has(newer))
+    await page.evaluate("window.deliver()")
+    await page.until(LIVE)
+    return newer
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_list_that_comes_late_does_not_undo_what_is_newer(
+    house: House, line: Line, site: str, browser: Browser
+) -> None:
+    page = await browser.page(f"{site}/dashboard.html")
+    newer = await changed_while_the_lists_were_read(house, line, page, await key_for(house, site))
+    assert await page.evaluate(has(newer))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_page_that_leaves_out_a_rule_is_found_out(
+    house: House, line: Line, site: str, browser: Browser
+) -> None:
+    """The looks of the tests above, at pages without the resuming, and without the comparing of versions."""
+    key = await key_for(house, site)
+    page = await browser.page(f"{site}/dashboard.html?fault=no%20resume")
+    await sign_in(page, line, key)
+    await page.until(LIVE)
+    missed = await missed_in_a_cut(house, line, page)
+    with pytest.raises(AssertionError, match="not within"):
+        await page.until(has(missed), timeout=2)
+    page = await browser.page(f"{site}/dashboard.html?fault=no%20version%20check")
+    await page.evaluate("sessionStorage.clear()")
+    newer = await changed_while_the_lists_were_read(house, line, page, key)
+    assert not await page.evaluate(has(newer))
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -18,7 +18,8 @@ VERSIONS = [
     {"version": 1, "action": "plan.posted", "actor": "per_1", "at": "2027-01-01", "changed": [], "content": PLAN},
     {"version": 2, "action": "plan.amended", "at": "2027-01-02", "changed": ["title"], "content": PLAN},
 ]
-KEY = {"id": "key_1", "prefix": "cvn_abc", "label": "laptop", "scopes": ["read"], "key": "cvn_abc_secret"}
+KEY = {"id": "key_1", "prefix": "cvn_abc", "label": "laptop", "scopes": ["read"], "origins": ["https://a.example.org"],
+       "key": "cvn_abc_secret"}  # fmt: skip
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -151,6 +152,14 @@ def test_a_key_is_shown_once_listed_without_and_ended(run: Any, capsys: pytest.C
     assert run("keys", "revoke", "key_1", "--json") == 0
     assert json.loads(capsys.readouterr().out)["id"] == "key_1"
     assert Handler.seen[-1][:2] == ("POST", "/api/v1/keys/key_1:revoke")
+
+
+def test_a_key_is_for_the_pages_that_it_names(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = ("https://a.example.org", "https://b.example.org")
+    assert run("keys", "create", "--scope", "read", "--origin", pages[0], "--origin", pages[1]) == 0
+    assert Handler.seen[-1][3] == {"scopes": ["read"], "origins": list(pages)}
+    assert run("keys", "list") == 0
+    assert pages[0] in "".join(capsys.readouterr().out.split())
 
 
 def test_migrating_tells_which_service_it_is_at(

@@ -122,6 +122,20 @@ async def test_what_is_right_goes_through(client: httpx.AsyncClient) -> None:
     assert (await client.get("/toys", params={"colour": "rot"})).json() == {"colour": "rot", "limit": 5}
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/toys", 200), ("GET", "/nowhere", 404), ("GET", "/toys?x=1", 400), ("POST", "/toys/1:crash", 500),
+     ("PUT", "/toys", 405), ("POST", "/toys", 422)],
+)  # fmt: skip
+async def test_no_answer_is_taken_for_a_page(client: httpx.AsyncClient, method: str, path: str, status: int) -> None:
+    """Whatever people typed into it: data, whose type is not guessed, and which no page shows inside itself."""
+    answer = await client.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
 async def test_an_unknown_field_is_named(client: httpx.AsyncClient) -> None:
     toy = {"title": "t", "colour": "red", "venues": [{"country": "KEN", "a/b~c": 1}]}
     errors = problem(await client.post("/toys", json=toy), 422, "invalid")
