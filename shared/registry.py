@@ -175,19 +175,23 @@ def _of_claims(row: Any, claims: Claims, scopes: frozenset[str] | None, now: dat
     return _principal(row, claims.grants if scopes is None else claims.grants & scopes, now)
 
 
-async def coordinators(session: AsyncSession, tables: RegistryTables) -> list[Principal]:
+async def coordinators(session: AsyncSession, tables: RegistryTables, now: datetime) -> list[Principal]:
     """Everybody who coordinates now, as far as a credential of theirs could reach."""
-    return await _principals(session, tables, cast(tables.person.c.roles, Text).like('%"coordinator"%'))
+    return await _principals(session, tables, cast(tables.person.c.roles, Text).like('%"coordinator"%'), now)
 
 
-async def people_of(session: AsyncSession, tables: RegistryTables, ids: Iterable[str]) -> list[Principal]:
+async def people_of(
+    session: AsyncSession, tables: RegistryTables, ids: Iterable[str], now: datetime
+) -> list[Principal]:
     """These people, as far as a credential of theirs could reach; without those who may not use Convene any more."""
-    return await _principals(session, tables, tables.person.c.id.in_(sorted(ids)))
+    return await _principals(session, tables, tables.person.c.id.in_(sorted(ids)), now)
 
 
-async def _principals(session: AsyncSession, tables: RegistryTables, which: ColumnElement[bool]) -> list[Principal]:
+async def _principals(
+    session: AsyncSession, tables: RegistryTables, which: ColumnElement[bool], now: datetime
+) -> list[Principal]:
     rows = await session.execute(select(tables.person).where(which))
-    return [found for row in rows if (found := _principal(row, None)) is not None]
+    return [found for row in rows if (found := _principal(row, None, now)) is not None]
 
 
 async def named_origins(session: AsyncSession, tables: RegistryTables, now: datetime) -> frozenset[str]:

@@ -21,8 +21,8 @@ async def who_would_see(
 ) -> list[dict[str, Any]]:
     """For each label; owner: "" where nobody's. No names and ids of people: coordinators by what they look after."""
     now = uow.clock.now()
-    neutral = await coordinators(uow.session, known)
-    named = await people_of(uow.session, known, {principal.id, *content.named_people})
+    neutral = await coordinators(uow.session, known, now)
+    named = await people_of(uow.session, known, {principal.id, *content.named_people}, now)
     found: list[dict[str, Any]] = []
     for label in LABELS:
         plan = Plan("", 1, owner, principal.id, True, "", "", replace(content, tlp=label), now, now)
