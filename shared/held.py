@@ -22,6 +22,7 @@ from shared.auth import SignedIn, require
 from shared.kernel import Kernel, RegistryTables
 from shared.paging import DEFAULT_LIMIT, bad_cursor, decode_cursor, encode_cursor, link_next
 from shared.problem import not_found
+from shared.reader import as_service
 from shared.service import Runtime
 from shared.visibility import RED, Principal, audited
 from shared.web import StrictRoute
@@ -110,18 +111,29 @@ def of_everybody(kernel: Kernel, known: RegistryTables, affairs: Affairs) -> lis
             found.append((row.seq, {**shown, "by_the_person": row.actor == subject} if told else None))
         return found
 
+    kept = rows_of("", answers, "key", lambda each: answers.c.principal == each, ("key", "status", "at"))
     known_fields = ("id", "version", "partners", "roles", "scope", "active", "not_before", "confirmed_until")
     key_fields = ("id", "version", "scopes", "origins", "expires_at", "revoked", "used_at")
     refusals = kernel.auditing.refusals
     return [
         rows_of("known_person", person, "id", lambda each: person.c.id == each, known_fields),
         rows_of("known_key", api_key, "id", lambda each: api_key.c.person == each, key_fields),
-        rows_of(
-            "answer_kept_for_a_day", answers, "key", lambda each: answers.c.principal == each, ("key", "status", "at")
-        ),
+        Kind("answer_kept_for_a_day", _as_the_service(kept.read)),
         Kind("act", acts, number=True),
         _refused(refusals),
     ]
+
+
+def _as_the_service(read: Read) -> Read:
+    """Of a table that no policy opens to readers (docs/decisions/0016): of each row the reader's own key, and no content."""
+
+    async def behind(
+        session: AsyncSession, principal: Principal, subject: str, after: Any, limit: int
+    ) -> Sequence[tuple[Any, Row | None]]:
+        async with as_service(session):
+            return await read(session, principal, subject, after, limit)
+
+    return behind
 
 
 def _refused(refusals: Table) -> Kind:
@@ -205,7 +217,7 @@ async def _page(
     at, after = _position(cursor, kinds)
     found: list[dict[str, Any]] = []
     last: tuple[int, Any] | None = None
-    async with runtime_of(request).db.read() as session:
+    async with runtime_of(request).db.read(principal) as session:
         while at < len(kinds):
             rows = await kinds[at].read(session, principal, subject, after, SCAN)
             for key, row in rows:
