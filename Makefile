@@ -36,7 +36,7 @@ stack: install        ## the same on Apache Kafka and PostgreSQL, one process pe
 	$(BIN)/convene stack --demo --data $(DATA)/stack
 
 test: lint            ## everything that a change may break
-	$(BIN)/python -m pytest -m "not campaign" -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not campaign" -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .

@@ -33,8 +33,8 @@ def started(data: Path) -> Iterator[list[Running]]:
             each.kill()
 
 
-def start(data: Path, started: list[Running]) -> Running:
-    started.append(Running(data, "up", "--demo", "--port", "0"))
+def start(data: Path, started: list[Running], *more: str) -> Running:
+    started.append(Running(data, "up", *more, "--port", "0"))
     started[-1].ready()
     return started[-1]
 
@@ -46,7 +46,7 @@ def change(data: Path, statement: str) -> None:
 
 
 def test_what_was_kept_tells_what_was_changed(data: Path, started: list[Running], tmp_path: Path) -> None:
-    demo = start(data, started)
+    demo = start(data, started, "--demo")
     file = tmp_path / "kept.json"
     save = ("audit", "checkpoint", "--save", str(file), "--as", "unodc")
 

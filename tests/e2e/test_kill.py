@@ -71,7 +71,7 @@ class Ledger:
 
 @pytest.mark.timeout(900)
 async def test_killed_while_posting(launcher: Launcher, tmp_path: Path) -> None:
-    await _kill_again_and_again(launcher, tmp_path, kills=20)
+    await _kill_again_and_again(launcher, tmp_path, kills=8)
 
 
 @pytest.mark.campaign
@@ -114,7 +114,7 @@ async def _kill_again_and_again(launcher: Launcher, tmp_path: Path, *, kills: in
     print(
         f"{len(ledger.wishes)} plans, {len(ledger.pairs())} pairs, {ledger.cut_off} requests cut off, {busy} of {kills}"
     )
-    assert busy >= kills * 0.9, "the kills did not hit requests in flight"
+    assert busy >= kills * 0.8, "the kills did not hit requests in flight"
     await _nothing_is_missing(url, ledger)
     await _each_once(url, data, ledger)
     assert runner.terminate() == 0

@@ -65,12 +65,12 @@ async def lived(service: Service, ids: GivenIds, deeds: list[Deed]) -> Stands:
 @pytest.mark.parametrize(
     ("plans", "shuffles"),
     [
-        pytest.param(300, 3, marks=pytest.mark.timeout(900)),
+        pytest.param(200, 3, marks=pytest.mark.timeout(900)),
         # a post and its turn through the whole chain cost some 40 ms of a core: these take minutes, and hours
         pytest.param(1000, 3, marks=[pytest.mark.campaign, pytest.mark.timeout(3600)]),
         pytest.param(10_000, 20, marks=[pytest.mark.campaign, pytest.mark.timeout(12 * 3600)]),
     ],
-    ids=["300", "1000", "10000"],
+    ids=["200", "1000", "10000"],
 )
 async def test_any_order_of_arrival_leaves_the_same_alerts(tmp_path: Path, plans: int, shuffles: int) -> None:
     year = list(some_year(plans, random.Random(1)))
