@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import LargeBinary, MetaData, Text, cast, select
 
+from tests.support.logged import logged
 from tests.support.person_of_everything import CANARIES, Life, life
 
 SERVICES = ("activities", "partners", "notifications")
@@ -40,6 +41,15 @@ def bytes_with(folder: Path, words: dict[str, str]) -> set[str]:
 
 
 async def test_nothing_is_left_of_who_an_erased_person_was(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with logged() as log:
+        await _erased(tmp_path)
+    printed = capfd.readouterr()
+    told = (log.getvalue() + printed.out + printed.err).casefold()
+    assert "service.started" in told
+    assert [which for which, word in CANARIES.items() if word.casefold() in told] == []
+
+
+async def _erased(tmp_path: Path) -> None:
     async with life(tmp_path) as made:
         before = {place.partition(": ")[2] for place in await rows_with(made, CANARIES)}
         # what is never stored as it is: the password, what was refused, what stood in an address
@@ -61,7 +71,3 @@ async def test_nothing_is_left_of_who_an_erased_person_was(tmp_path: Path, capfd
         assert (told["name"], told["email"], told["erased"]) == (None, None, True)
         assert (await made.right("GET", f"held/partners/people/{made.person}"))["data"]
     assert bytes_with(tmp_path, CANARIES) == set()
-    printed = capfd.readouterr()
-    logged = (printed.out + printed.err).casefold()
-    assert "service.started" in logged
-    assert [which for which, word in CANARIES.items() if word.casefold() in logged] == []

@@ -120,16 +120,16 @@ def targets(
     def wait(work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, loop).result(60)
 
-    def database(service: str, kind: str) -> str:
+    async def database(service: str, kind: str) -> str:
         if kind == "sqlite":
             return f"sqlite+aiosqlite:///{folder}/{service}.db"
         made.append(f"convene_fuzz_{service}_{secrets.token_hex(4)}")
-        url = service_database(postgres, made[-1])
-        wait(migrate_database(url, service))
+        url = await asyncio.to_thread(service_database, postgres, made[-1])
+        await migrate_database(url, service)
         return url
 
     async def start(service: str, kind: str) -> Target:
-        app = app_of(service, database(service, kind))
+        app = app_of(service, await database(service, kind))
         await stack.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://convene.test"))

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,23 +11,17 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from shared import logs, telemetry
+from tests.support.logged import logged
 from tests.unit.shared.spans import collected
 
 SECRET = "Jane Roe"
 
 
 @pytest.fixture(params=["json", "console"])
-def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """Where the lines go; the configuration of the process is put back afterwards."""
-    root = logging.getLogger()
-    handlers, level, before = root.handlers[:], root.level, structlog.get_config()
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
-    logs.setup(request.param)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**before)
+def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
+    """Where the lines go."""
+    with logged(request.param) as stream:
+        yield stream
 
 
 class Named(BaseModel):

@@ -1,0 +1,28 @@
+"""The lines of the log as an installation writes them, for a while; what stood before is put back."""
+
+import io
+import logging
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import structlog
+
+from shared import logs
+
+
+@contextmanager
+def logged(format_: str = "json") -> Generator[io.StringIO]:
+    """Where they go. (Loggers that were used once keep to it: who wants to read them asks for this, and not for what is printed.)"""
+    root = logging.getLogger()
+    handlers, level, before = root.handlers[:], root.level, structlog.get_config()
+    stream = io.StringIO()
+    try:
+        with patch.object(sys, "stderr", stream):
+            logs.setup(format_)
+            yield stream
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.configure(**before)
