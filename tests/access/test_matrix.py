@@ -5,7 +5,6 @@ here knows how the product decides. `make campaign` asks a house ten times as la
 """
 
 import io
-import logging
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
@@ -13,13 +12,13 @@ import pytest
 import pytest_asyncio
 
 from infra.routes import SERVICES
-from shared import logs
 from tests.access import mutants
 from tests.access.alike import differences, probes
 from tests.access.channels import reading, writing
 from tests.access.judging import Verdict, judge
 from tests.access.rules import allowed
 from tests.access.world import World, world
+from tests.support.logged import logged
 from tests.unit.shared.spans import collected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -28,15 +27,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest.fixture(scope="module")
 def written() -> Iterator[io.StringIO]:
     """What the services log while they are asked, in the form in which they log it."""
-    before = logging.getLogger().handlers[:], logging.getLogger().level
-    logs.setup("json", "DEBUG")
-    (handler,) = logging.getLogger().handlers
-    stream = io.StringIO()
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(stream)
-    yield stream
-    logging.getLogger().handlers[:], _ = before
-    logging.getLogger().setLevel(before[1])
+    with logged("json", "DEBUG") as stream:
+        yield stream
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

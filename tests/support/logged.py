@@ -13,16 +13,16 @@ from shared import logs
 
 
 @contextmanager
-def logged(format_: str = "json") -> Generator[io.StringIO]:
+def logged(format_: str = "json", level: str = "INFO") -> Generator[io.StringIO]:
     """Where they go. (Loggers that were used once keep to it: who wants to read them asks for this, and not for what is printed.)"""
     root = logging.getLogger()
-    handlers, level, before = root.handlers[:], root.level, structlog.get_config()
+    handlers, before_level, before = root.handlers[:], root.level, structlog.get_config()
     stream = io.StringIO()
     try:
         with patch.object(sys, "stderr", stream):
-            logs.setup(format_)
+            logs.setup(format_, level)
             yield stream
     finally:
         root.handlers[:] = handlers
-        root.setLevel(level)
+        root.setLevel(before_level)
         structlog.configure(**before)
